@@ -1,0 +1,1 @@
+"""TikTok Shop's Partner API: signing, tokens, operations, webhook signatures."""

@@ -1,0 +1,46 @@
+"""JSON with exact money: numbers with a fraction are `Decimal` on our side and plain JSON numbers on the wire.
+
+`float` exists for one line, in `number`, and only where its shortest text is the decimal we were given; anything else
+is refused there instead of being sent rounded. `digest` is how the daemon asks "is this the document they accepted?".
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+
+def number(value: object) -> int | float:
+    """The JSON number that reads exactly as `value`; raises `ValueError` where none does, `TypeError` for no number."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} has no place in a JSON document")
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a JSON number")
+    if value == value.to_integral_value():
+        return int(value)
+    shortest = float(value)
+    if Decimal(repr(shortest)) != value:
+        raise ValueError(f"{value} has more digits than a JSON number keeps")
+    return shortest
+
+
+def loads(text: str | bytes) -> Any:
+    """The value behind a JSON text; fractions as `Decimal`; raises `ValueError` for anything that is not JSON."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON in the order given; the same value always gives the same text."""
+    return json.dumps(value, default=number, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any) -> str:
+    """A short fingerprint of a JSON value that does not depend on the order of its members."""
+    text = json.dumps(value, default=number, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

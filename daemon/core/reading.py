@@ -1,0 +1,149 @@
+"""Tolerant readers for vendor records: what may be a number or a text, what counts as absent, what is refused.
+
+Both vendors leave optional members out, or send `""`, `[]` or `"0"` for "nothing" (contracts, wire conventions). The
+readers below say what we take for absent; a member that we cannot do without, or that has a type nobody promises,
+raises `BadShape` with its path, so the one record is set aside and the page goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+class BadShape(ValueError):
+    """A record lacks a member we need, or has it in a type nobody promises. `field` is its path in the record."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field}: {problem}")
+
+
+def record(value: object, field: str) -> Mapping[str, Any]:
+    """A JSON object."""
+    if not isinstance(value, Mapping):
+        raise BadShape(field, f"is {_kind(value)}, not an object")
+    return value
+
+
+def records(raw: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list member; missing, null and `""` are an empty list."""
+    value = raw.get(field)
+    if value in (None, "", {}):
+        return
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise BadShape(field, f"is {_kind(value)}, not a list")
+    for position, item in enumerate(value):
+        yield record(item, f"{field}[{position}]")
+
+
+def text(raw: Mapping[str, Any], field: str) -> str:
+    """A text member; missing and null are `""`, whole numbers become their digits (ids sent as numbers)."""
+    value = raw.get(field)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise BadShape(field, f"is {_kind(value)}, not a text")
+
+
+def required_text(raw: Mapping[str, Any], field: str) -> str:
+    """A text member that must not be empty."""
+    value = text(raw, field)
+    if not value:
+        raise BadShape(field, "is missing")
+    return value
+
+
+def identifier(raw: Mapping[str, Any], field: str) -> str:
+    """An id; `"0"` is the vendors' way of saying there is none."""
+    value = text(raw, field)
+    return "" if value == "0" else value
+
+
+def flag(raw: Mapping[str, Any], field: str) -> bool:
+    """A boolean member; missing, null and `""` are False, the texts `true` and `false` are understood."""
+    value = raw.get(field)
+    if value in (None, ""):
+        return False
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise BadShape(field, f"is {_kind(value)}, not a boolean")
+
+
+def amount(raw: Mapping[str, Any], field: str) -> Decimal:
+    """An amount of money; missing, null and `""` are 0; never a float."""
+    value = raw.get(field)
+    if value in (None, ""):
+        return Decimal(0)
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+        number = Decimal(value)
+    elif isinstance(value, str):
+        try:
+            number = Decimal(value.strip())
+        except InvalidOperation:
+            raise BadShape(field, "is not an amount") from None
+    else:
+        raise BadShape(field, f"is {_kind(value)}, not an amount")
+    if not number.is_finite():
+        raise BadShape(field, "is not an amount")
+    return number
+
+
+def whole(raw: Mapping[str, Any], field: str) -> int | None:
+    """A whole number, also sent as text; missing, null and `""` are None."""
+    value = raw.get(field)
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise BadShape(field, f"is {_kind(value)}, not a whole number")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise BadShape(field, "is not a whole number") from None
+    if not number.is_finite() or number != number.to_integral_value():
+        raise BadShape(field, "is not a whole number")
+    return int(number)
+
+
+def seconds_as_ms(raw: Mapping[str, Any], field: str) -> int | None:
+    """An instant in epoch seconds (TikTok), as epoch milliseconds; 0 and absent are None."""
+    value = whole(raw, field)
+    if not value:
+        return None
+    if not 0 < value < 10**11:
+        raise BadShape(field, "is not an instant in seconds")
+    return value * 1000
+
+
+def iso_as_ms(raw: Mapping[str, Any], field: str) -> int | None:
+    """An ISO-8601 instant (Pipe17), as epoch milliseconds; absent is None; without a zone it is UTC."""
+    value = text(raw, field)
+    if not value:
+        return None
+    try:
+        instant = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        raise BadShape(field, "is not an ISO-8601 instant") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000
+
+
+def iso(instant_ms: int) -> str:
+    """An instant as Pipe17 writes it: `2025-03-04T17:05:11.000Z`."""
+    whole_seconds, milliseconds = divmod(instant_ms, 1000)
+    stamp = datetime.fromtimestamp(whole_seconds, UTC)
+    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def _kind(value: object) -> str:
+    return {dict: "an object", list: "a list", bool: "a boolean", str: "a text"}.get(type(value), type(value).__name__)

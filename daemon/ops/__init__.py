@@ -1,0 +1,1 @@
+"""What an operator touches: command line, web side, metrics, logs, systemd, nightly jobs."""
