@@ -7,9 +7,12 @@ is refused there instead of being sent rounded. `digest` is how the daemon asks 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
+
+_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
 
 
 def number(value: object) -> int | float:
@@ -18,7 +21,7 @@ def number(value: object) -> int | float:
         raise TypeError(f"{type(value).__name__} has no place in a JSON document")
     if not value.is_finite():
         raise ValueError(f"{value} is not a JSON number")
-    if value == value.to_integral_value():
+    if value.adjusted() < 18 and value == value.to_integral_value():
         return int(value)
     shortest = float(value)
     if Decimal(repr(shortest)) != value:
@@ -27,13 +30,27 @@ def number(value: object) -> int | float:
 
 
 def loads(text: str | bytes) -> Any:
-    """The value behind a JSON text; fractions as `Decimal`; raises `ValueError` for anything that is not JSON."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    """The value behind a JSON text; fractions as `Decimal`; raises `ValueError` for anything that is not JSON.
+
+    Of a member written twice the last one counts, as everywhere. Nesting beyond the interpreter's limit and numbers
+    beyond `Decimal`'s are refused like any other rubbish.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except (RecursionError, InvalidOperation):
+        raise ValueError("no JSON that anybody means: nested too deep, or a number without end") from None
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON in the order given; the same value always gives the same text."""
-    return json.dumps(value, default=number, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Compact JSON in the order given; the same value always gives the same text, and the text is always UTF-8.
+
+    A text that holds half a character (a vendor cut an emoji in two) is written with escapes, so that it can be sent
+    and stored at all.
+    """
+    text = json.dumps(value, default=number, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    if _HALF_CHARACTERS.search(text):
+        return json.dumps(value, default=number, separators=(",", ":"), allow_nan=False)
+    return text
 
 
 def digest(value: Any) -> str:

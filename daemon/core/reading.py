@@ -7,10 +7,18 @@ raises `BadShape` with its path, so the one record is set aside and the page goe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+AMOUNT_LIMIT = 10**12
+AMOUNT_PLACES = 6
+WHOLE_LIMIT = 10**18
+
+_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
+"""Halves of a character: a vendor cut a text in the middle of an emoji; neither SQLite nor UTF-8 can hold them."""
 
 
 class BadShape(ValueError):
@@ -20,6 +28,10 @@ class BadShape(ValueError):
         self.field = field
         self.problem = problem
         super().__init__(f"{field}: {problem}")
+
+    def inside(self, place: str) -> BadShape:
+        """The same complaint, seen from the record that holds this one: `tax` inside `payment` is `payment.tax`."""
+        return BadShape(f"{place}.{self.field}", self.problem)
 
 
 def record(value: object, field: str) -> Mapping[str, Any]:
@@ -46,7 +58,7 @@ def text(raw: Mapping[str, Any], field: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.strip()
+        return _HALF_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", value).strip()
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise BadShape(field, f"is {_kind(value)}, not a text")
@@ -78,37 +90,32 @@ def flag(raw: Mapping[str, Any], field: str) -> bool:
     raise BadShape(field, f"is {_kind(value)}, not a boolean")
 
 
-def amount(raw: Mapping[str, Any], field: str) -> Decimal:
-    """An amount of money; missing, null and `""` are 0; never a float."""
+def stated(raw: Mapping[str, Any], field: str) -> bool:
+    """Whether the record says anything at all about a member (missing, null and `""` say nothing)."""
     value = raw.get(field)
-    if value in (None, ""):
+    return value is not None and value != ""
+
+
+def amount(raw: Mapping[str, Any], field: str) -> Decimal:
+    """An amount of money; missing, null and `""` are 0; never a float.
+
+    More than 12 digits before the point or 6 behind it are refused: no market has such prices, and every sum of the
+    amounts that pass can still be written as a JSON number without rounding.
+    """
+    number = _number(raw, field, "an amount")
+    if number is None:
         return Decimal(0)
-    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
-        number = Decimal(value)
-    elif isinstance(value, str):
-        try:
-            number = Decimal(value.strip())
-        except InvalidOperation:
-            raise BadShape(field, "is not an amount") from None
-    else:
-        raise BadShape(field, f"is {_kind(value)}, not an amount")
-    if not number.is_finite():
+    if abs(number) >= AMOUNT_LIMIT or number != round(number, AMOUNT_PLACES):
         raise BadShape(field, "is not an amount")
     return number
 
 
 def whole(raw: Mapping[str, Any], field: str) -> int | None:
-    """A whole number, also sent as text; missing, null and `""` are None."""
-    value = raw.get(field)
-    if value in (None, ""):
+    """A whole number below 10^18, also sent as text; missing, null and `""` are None."""
+    number = _number(raw, field, "a whole number")
+    if number is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise BadShape(field, f"is {_kind(value)}, not a whole number")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise BadShape(field, "is not a whole number") from None
-    if not number.is_finite() or number != number.to_integral_value():
+    if abs(number) >= WHOLE_LIMIT or number != number.to_integral_value():
         raise BadShape(field, "is not a whole number")
     return int(number)
 
@@ -143,6 +150,23 @@ def iso(instant_ms: int) -> str:
     whole_seconds, milliseconds = divmod(instant_ms, 1000)
     stamp = datetime.fromtimestamp(whole_seconds, UTC)
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+
+
+def _number(raw: Mapping[str, Any], field: str, wanted: str) -> Decimal | None:
+    value = raw.get(field)
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+        raise BadShape(field, f"is {_kind(value)}, not {wanted}")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise BadShape(field, f"is not {wanted}") from None
+    if not number.is_finite():
+        raise BadShape(field, f"is not {wanted}")
+    return number
 
 
 def _kind(value: object) -> str:
