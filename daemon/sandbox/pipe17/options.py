@@ -1,0 +1,115 @@
+"""What the public evidence leaves open about Pipe17, as switches, and the few rules an organisation sets for itself.
+
+The defaults are the assumptions the connector is written for; every test layer may turn any of them, also while the
+sandbox runs (that is why this one dataclass is not frozen). Nothing here adds an ability that no public source shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Duplicate(StrEnum):
+    """How a second create with an external order id that exists is refused."""
+
+    CONFLICT = "409"
+    BAD_REQUEST = "400"
+    ITEM_FAILED = "failed"
+    """200 with `success: false` and a per-item result."""
+
+
+class Creation(StrEnum):
+    """How a create is answered."""
+
+    SYNCHRONOUS = "200"
+    ACCEPTED = "202"
+    """202 without the record, which exists `accepted_after` later."""
+
+
+class EditsUntil(StrEnum):
+    """Up to when an address or the lines of an order may be changed through the API."""
+
+    ROUTED = "routed"
+    """The first shipping request exists."""
+    SENT = "sent"
+    """The first shipping request is with a warehouse."""
+    FINAL = "final"
+    """The order is fulfilled, canceled or archived."""
+
+
+class Tracking(StrEnum):
+    """Under which name and in which type a fulfillment carries its tracking."""
+
+    ARRAY = "trackingNumber[]"
+    TEXT = "trackingNumber"
+    PLURAL_ARRAY = "trackingNumbers[]"
+    PLURAL_TEXT = "trackingNumbers"
+
+
+class HoldFrom(StrEnum):
+    """Where the clock of the organisation's hold rule starts."""
+
+    INGEST = "ingest"
+    CHANNEL = "channel"
+    """`extOrderCreatedAt`."""
+
+
+CHANNEL_GRANTS: Mapping[str, str] = {"orders": "crul", "shipments": "rl", "fulfillments": "rl"}
+"""What the key of a selling channel may do: create, read, update, delete, list."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipe17Options:
+    """The organisation, its key and the open questions. Durations are `timedelta`."""
+
+    base_path: str = "/api/v3"
+    api_key: str = "5f1d6c0f9be24a7782c3a1d0e94b6f57"
+    integration: str = "b7712ce05d9f3a48"
+    """The integration the key belongs to; it is written on every record the key creates."""
+    org_key: str = "90aa17c34e5bd2f1"
+    grants: Mapping[str, str] = field(default_factory=lambda: dict(CHANNEL_GRANTS))
+    org_wide: bool = True
+    """Whether the key also sees records of other integrations."""
+
+    duplicate: Duplicate = Duplicate.CONFLICT
+    creation: Creation = Creation.SYNCHRONOUS
+    accepted_after: timedelta = timedelta(seconds=2)
+    echo_updates: bool = True
+    """Whether the answer to a PUT holds the record."""
+    edits_until: EditsUntil = EditsUntil.SENT
+    refuse_lowering: bool = False
+    """Whether a PUT that takes the status back (sentToFulfillment to new) gets 400; else it is done, and audited."""
+
+    default_count: int = 100
+    max_count: int = 500
+    sort_keys: tuple[str, ...] = ("createdAt", "updatedAt")
+    since_exclusive: bool = False
+    """Whether `since` and `updatedSince` leave out the instant they name."""
+    list_lag: timedelta = timedelta()
+    """Longest time a list goes on showing the old state of a record; each change draws its own between 0 and this."""
+
+    hold_rule: timedelta = timedelta()
+    """The organisation's rule for new orders: how long they are held (0: not at all)."""
+    hold_from: HoldFrom = HoldFrom.INGEST
+    releases_connector_holds: bool = False
+    """Whether the hold engine also releases, at `holdUntil`, an order that its creator put on hold."""
+    automation_after: timedelta = timedelta(seconds=1)
+    """How long an order stays `new` before automation looks at it."""
+    routing_after: timedelta = timedelta(seconds=1)
+    """How long an order stays `readyForFulfillment` before it has shipping requests."""
+
+    request_per_line: bool = False
+    """Whether each line gets its own shipping request."""
+    bundles: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    """Bundle SKU to its parts and their quantities; shipping requests hold the parts."""
+    location: str = "5ad3709be8c41f26"
+    warehouse_integration: str = "e1054fa97c02d8b6"
+    tracking: Tracking = Tracking.ARRAY
+    fulfillment_names_channel: bool = True
+    """Whether fulfillments carry `orderIntegration`."""
+
+    record_bodies: bool = True
+    """Whether `calls` keeps the bodies of requests; benchmarks turn it off."""

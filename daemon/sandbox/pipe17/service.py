@@ -1,0 +1,264 @@
+"""The simulated Pipe17: one organisation, one channel key, strict, and with the vendor's habits.
+
+`handle` answers one API call. The other public methods are what people and warehouses do; `calls` is every request,
+`audit` what really became of every order. Nothing waits and nothing reads a clock but the one it was given; the same
+seed, clock and calls give the same ids, instants and answers.
+
+What the evidence lacks is not offered: no upsert on create, no PATCH, no If-Match, no cursors, no idempotency keys, no
+update addressed by an external id, no change of a fulfillment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from daemon.clock import Clock
+from daemon.core.jsontext import loads
+from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
+from daemon.sandbox.pipe17.audit import Audit, By
+from daemon.sandbox.pipe17.books import Books, Quantity
+from daemon.sandbox.pipe17.desk import DUPLICATE, Desk
+from daemon.sandbox.pipe17.engine import Engine
+from daemon.sandbox.pipe17.gateway import NO_RESULTS, Refusal, Route, admit, failure, find_route, success
+from daemon.sandbox.pipe17.listing import page, read_query
+from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options
+from daemon.sandbox.pipe17.shapes import FULFILLMENT, ORDER, clean
+from daemon.sandbox.pipe17.table import Row, Table
+from daemon.sandbox.pipe17.warehouse import Warehouse
+from daemon.sandbox.recorded import Recorded
+from daemon.sandbox.wire import Call, Loss, Reply
+
+ALTERNATE = {"orders": {"ext": "extOrderId", "api": "extOrderApiId"}, "fulfillments": {"ext": "extFulfillmentId"}}
+"""Prefix of an address to the member it looks up, per entity."""
+
+REFUSED = {
+    FaultKind.RATE_LIMIT: Refusal(429, "Too many requests"),
+    FaultKind.SERVER_ERROR: Refusal(500, "Internal error"),
+    FaultKind.UNAVAILABLE: Refusal(503, "Service unavailable"),
+}
+
+
+class Pipe17Sandbox:
+    """A `Service` that behaves as Pipe17 is known to."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: Random,
+        faults: Faults | None = None,
+        options: Pipe17Options | None = None,
+    ) -> None:
+        self.options = options or Pipe17Options()
+        self.faults = faults or Faults()
+        self.calls: list[Recorded] = []
+        self._clock = clock
+        self._rng = rng
+        self.books = Books(self.options, rng)
+        self.engine = Engine(self.books)
+        self._desk = Desk(self.books, self.engine)
+        self._warehouse = Warehouse(self.books, self.engine)
+
+    @property
+    def audit(self) -> Audit:
+        """What became of every order."""
+        return self.books.audit
+
+    def advance(self) -> int:
+        """Let the engines and the lists catch up with the clock; the instant it shows."""
+        now_ms = self._clock.now_ms()
+        self.engine.advance(now_ms)
+        self.books.settle(now_ms)
+        return now_ms
+
+    # --- the API -----------------------------------------------------------------------------------------------------
+
+    def handle(self, call: Call) -> Reply:
+        """Answer one call."""
+        now_ms = self.advance()
+        route = find_route(call, self.options)
+        operation = route.operation if isinstance(route, Route) else "unknown"
+        fault = self.faults.pick(operation, now_ms, self._rng)
+        body = _json_body(call)
+        if fault is not None and fault.kind is FaultKind.RESET:
+            reply = lost_before(fault)
+            self._record(call, operation, now_ms, reply, body, fault)
+            return reply
+        if fault is not None and fault.kind in REFUSALS:
+            reply = _refused(fault, now_ms)
+        else:
+            allowed = admit(call, route, self.options)
+            reply = failure(allowed) if isinstance(allowed, Refusal) else self._answer(allowed, call, body, now_ms)
+            if fault is not None and fault.kind is FaultKind.NULL_DATA and reply.status < 300:
+                reply = success({}, reply.status)
+            self.advance()
+        self._record(call, operation, now_ms, reply, body, fault)
+        return distort(reply, fault)
+
+    def _answer(self, route: Route, call: Call, body: Any, now_ms: int) -> Reply:
+        table = self._table(route.entity)
+        if route.action == "list":
+            query = read_query(table, call.query, self.options)
+            if isinstance(query, Refusal):
+                return failure(query)
+            return success(page(table, query, None if self.options.org_wide else self.options.integration))
+        if route.action == "create":
+            if route.entity == "orders":
+                return self._create_orders(body, now_ms)
+            return self._create_fulfillment(body, now_ms)
+        row = self._find(table, route)
+        if route.action == "get":
+            return failure(Refusal(404, NO_RESULTS)) if row is None else success({table.singular: row.document})
+        updated = self._desk.update(row, body, now_ms)
+        if isinstance(updated, Refusal):
+            return failure(updated)
+        return success({"order": updated.document} if self.options.echo_updates else {})
+
+    def _create_orders(self, body: Any, now_ms: int) -> Reply:
+        if isinstance(body, list):
+            return success({"orders": [self._create_item(raw, now_ms) for raw in body]})
+        integration = self.options.integration
+        members = self._desk.check_new(body, integration)
+        if isinstance(members, Refusal):
+            if members.message == DUPLICATE and self.options.duplicate is Duplicate.ITEM_FAILED:
+                return failure(Refusal(200, DUPLICATE), orders=[{"status": "failed", "message": DUPLICATE}])
+            return failure(members)
+        if self.options.creation is Creation.ACCEPTED:
+            delay_ms = self.options.accepted_after // timedelta(milliseconds=1)
+            self._desk.create_later(members, integration, now_ms + delay_ms)
+            return success({}, 202)
+        return success({"order": self._desk.create(members, integration, now_ms).document})
+
+    def _create_item(self, raw: Any, now_ms: int) -> dict[str, Any]:
+        members = self._desk.check_new(raw, self.options.integration)
+        if isinstance(members, Refusal):
+            return {"status": "failed", "message": members.message, "errors": list(members.errors)}
+        row = self._desk.create(members, self.options.integration, now_ms)
+        return {"status": "submitted", "order": row.document}
+
+    def _create_fulfillment(self, body: Any, now_ms: int) -> Reply:
+        members, problems = clean(body, FULFILLMENT)
+        shipment = self.books.shipments.get(members.get("shipmentId", ""))
+        if not problems and (shipment is None or not self._sees(shipment)):
+            problems.append("shipmentId is not a shipping request")
+        if problems or shipment is None:
+            return failure(Refusal(400, "Validation failed", tuple(problems)))
+        document = self._warehouse.record(shipment, members, self.options.integration, now_ms)
+        return success({"fulfillment": document})
+
+    def _table(self, entity: str) -> Table:
+        tables = (self.books.orders, self.books.shipments, self.books.fulfillments)
+        return next(table for table in tables if table.plural == entity)
+
+    def _find(self, table: Table, route: Route) -> Row | None:
+        name = route.record or ""
+        prefix, colon, external = name.partition(":")
+        member = ALTERNATE.get(route.entity, {}).get(prefix) if colon else None
+        if member is None:
+            row = table.get(name)
+            return row if row is not None and self._sees(row) else None
+        if route.action != "get":
+            return None
+        found = [row for row in table.find(member, external) if self._sees(row)]
+        own = [row for row in found if row.owner == self.options.integration]
+        return next(iter(own or found), None)
+
+    def _sees(self, row: Row) -> bool:
+        return self.options.org_wide or row.owner == self.options.integration
+
+    def _record(self, call: Call, operation: str, now_ms: int, reply: Reply, body: Any, fault: Fault | None) -> None:
+        keep = self.options.record_bodies
+        self.calls.append(
+            Recorded(
+                at_ms=now_ms,
+                operation=operation,
+                method=call.method,
+                path=call.path,
+                status=reply.status,
+                code=0 if reply.status in (200, 201, 202) and b'"success":true' in reply.body[:20] else reply.status,
+                body=body if keep and isinstance(body, dict) else {},
+                query=dict(call.query),
+                fault=fault.kind.value if fault else "",
+                loss=_loss(fault),
+            )
+        )
+
+    # --- people and warehouses ---------------------------------------------------------------------------------------
+
+    def send_shipments(self, order: str) -> list[str]:
+        """Hand an order's open shipping requests to their warehouse; their ids."""
+        return self._warehouse.send(order, self.advance())
+
+    def shipments_of(self, order: str) -> list[Mapping[str, Any]]:
+        """All shipping requests of an order, canceled ones too, oldest first."""
+        self.advance()
+        return [row.document for row in self._warehouse.shipments(order)]
+
+    def fulfill(
+        self,
+        shipment_id: str,
+        lines: Mapping[str, Quantity] | None = None,
+        carrier: str = "USPS",
+        tracking: str | Sequence[str] = "",
+        *,
+        service: str = "",
+    ) -> Mapping[str, Any]:
+        """One package leaves; `lines` is quantity by `uniqueId` or SKU, None all that is open. The fulfillment."""
+        return self._warehouse.fulfill(
+            shipment_id, lines, carrier=carrier, service=service, tracking=tracking, at_ms=self.advance()
+        )
+
+    def reject(self, shipment_id: str, lines: Mapping[str, Quantity] | None = None) -> Mapping[str, Any]:
+        """The warehouse can not ship these; a fulfillment of type `rejected`."""
+        return self._warehouse.fulfill(
+            shipment_id, lines, carrier="", service="", tracking="", at_ms=self.advance(), rejected=True
+        )
+
+    def cancel_order(self, order: str, *, restock: bool = False) -> None:
+        """A person cancels the order in Pipe17."""
+        self._warehouse.cancel(order, self.advance(), restock=restock)
+
+    def change_order(self, order: str, **changes: Any) -> None:
+        """A person changes members of the order in Pipe17 (`status="readyForFulfillment"`)."""
+        self._warehouse.change(order, changes, self.advance())
+
+    def order_of(self, order: str) -> Mapping[str, Any] | None:
+        """The order with this Pipe17 id or external id, as it is now."""
+        self.advance()
+        try:
+            return self._warehouse.order(order).document
+        except KeyError:
+            return None
+
+    def add_foreign_order(self, document: Mapping[str, Any], integration: str = "0c41d97be85a2f36") -> str:
+        """An order of another channel in the same organisation; its Pipe17 id."""
+        now_ms = self.advance()
+        members, problems = clean(dict(document), ORDER)
+        if problems:
+            raise ValueError("; ".join(problems))
+        row = self.books.add_order(members, integration, now_ms, By.USER)
+        self.engine.watch(row, now_ms)
+        return row.id
+
+
+def _json_body(call: Call) -> Any:
+    """The JSON of the body; None for none, for something else, and for a body that is not labelled as JSON."""
+    if not call.body or not call.headers.get("content-type", "").lower().startswith("application/json"):
+        return None
+    try:
+        return loads(call.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refused(fault: Fault, now_ms: int) -> Reply:
+    refusal = REFUSED.get(fault.kind) or Refusal(fault.status or 400, fault.message or "Refused")
+    return failure(refusal, fault.headers(now_ms))
+
+
+def _loss(fault: Fault | None) -> Loss:
+    if fault is not None and fault.kind is FaultKind.RESET:
+        return Loss.BEFORE
+    return Loss.AFTER if fault is not None and fault.kind is FaultKind.LOST_ANSWER else Loss.NONE
