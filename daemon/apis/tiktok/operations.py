@@ -1,0 +1,65 @@
+"""Every TikTok call we make, in one table: method, paths by version, whether a shop cipher belongs to it, its scope.
+
+The name is what metrics, budgets, faults and errors show. `paths` holds one path per version, the one to call first
+in front; when TikTok says that a version is gone the client falls forward to the next and stays there. A cipher sent
+where it is not wanted is refused just as one that is missing. Source: the official reference of each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call. `write`: it changes something at TikTok, so a lost answer must be looked up."""
+
+    name: str
+    method: str
+    paths: tuple[str, ...]
+    scope: str
+    write: bool = False
+    cipher: bool = True
+
+
+_AUTHORIZATION = "seller.authorization.info"
+_ORDERS = "seller.order.info"
+_FULFILLMENT = "seller.fulfillment.basic"
+_LOGISTICS = "seller.logistics"
+_PRODUCTS = "seller.product.basic"
+
+_TABLE = (
+    Operation("shops.list", "GET", ("/authorization/202309/shops",), _AUTHORIZATION, cipher=False),
+    Operation("orders.search", "POST", ("/order/202309/orders/search",), _ORDERS),
+    Operation("orders.detail", "GET", ("/order/202507/orders", "/order/202309/orders"), _ORDERS),
+    Operation(
+        "packages.mark_shipped",
+        "POST",
+        ("/fulfillment/202309/orders/{order_id}/packages", "/fulfillment/202610/orders/{order_id}/packages"),
+        _FULFILLMENT,
+        write=True,
+    ),
+    Operation("packages.ship", "POST", ("/fulfillment/202309/packages/{package_id}/ship",), _FULFILLMENT, write=True),
+    Operation("packages.get", "GET", ("/fulfillment/202309/packages/{package_id}",), _FULFILLMENT),
+    Operation(
+        "providers.list", "GET", ("/logistics/202309/delivery_options/{option_id}/shipping_providers",), _LOGISTICS
+    ),
+    Operation("warehouses.list", "GET", ("/logistics/202309/warehouses",), _LOGISTICS),
+    Operation("webhooks.list", "GET", ("/event/202309/webhooks",), _AUTHORIZATION),
+    Operation("webhooks.set", "PUT", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
+    Operation("webhooks.delete", "DELETE", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
+    Operation("prerequisites.check", "GET", ("/product/202312/prerequisites",), _PRODUCTS),
+)
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _TABLE})
+
+TOKEN_GET = "token.get"
+TOKEN_REFRESH = "token.refresh"
+TOKEN_PATHS: Mapping[str, str] = MappingProxyType(
+    {TOKEN_GET: "/api/v2/token/get", TOKEN_REFRESH: "/api/v2/token/refresh"}
+)
+"""The two unsigned calls of the token host; the secret is in their query, so their URL is never shown anywhere."""
+
+SCOPES_NEEDED: tuple[str, ...] = tuple(sorted({operation.scope for operation in _TABLE}))
