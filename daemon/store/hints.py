@@ -1,0 +1,33 @@
+"""Webhook notifications: durable before they are answered, handled once, remembered against duplicates (law 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daemon.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Somebody says that something changed: `kind` is the webhook type, `subject` what to read."""
+
+    notification_id: str
+    kind: str
+    subject: str
+
+
+def add(tx: Tx, hint: Hint, now_ms: int) -> bool:
+    """Store a hint; False when this notification was stored before."""
+    return tx.one("hint_add", (hint.notification_id, hint.kind, hint.subject, now_ms)) is not None
+
+
+def waiting(tx: Tx, limit: int) -> list[Hint]:
+    """The oldest hints nobody has acted on."""
+    return [Hint(*row) for row in tx.all("hints_waiting", (limit,))]
+
+
+def handled(tx: Tx, notification_ids: Iterable[str], now_ms: int) -> None:
+    """These were acted on, in this same transaction."""
+    for notification_id in notification_ids:
+        tx.run("hint_handled", (now_ms, notification_id))
