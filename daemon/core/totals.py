@@ -14,7 +14,7 @@ the truth for this order. When none fits, the usual one is used, TikTok's total 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 
@@ -67,17 +67,7 @@ def totals_of(order: TikTokOrder) -> Totals:
     stated = order.payment.total_amount
     if reading is not None or (stated is None and totals.total == 0):
         return totals
-    return Totals(
-        sub_total=totals.sub_total,
-        discount=totals.discount,
-        tax=totals.tax,
-        tax_inside=totals.tax_inside,
-        shipping=totals.shipping,
-        charges=totals.charges,
-        total=totals.total if stated is None else stated,
-        tax_on_top=totals.tax_on_top,
-        mismatch=totals.total,
-    )
+    return replace(totals, total=totals.total if stated is None else stated, mismatch=totals.total)
 
 
 def _explains(order: TikTokOrder, reading: Reading) -> bool:

@@ -1,0 +1,147 @@
+"""Which field goes where: a TikTok order as a Pipe17 order.
+
+The left side is the Pipe17 order model (pipe17 contract 2.1, 2.2 and fixture 18.1), the right side TikTok's order
+(contract 4.3). Members with nothing to say are left out. Everything sent is ours to state: no `sourceDoc`, no member
+that Pipe17 computes. Amounts are `Decimal`, instants ISO-8601 with milliseconds, `customFields` texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from daemon.core.addresses import usable
+from daemon.core.lines import order_lines
+from daemon.core.reading import iso
+from daemon.core.tiktok_order import TikTokOrder
+from daemon.core.totals import Totals
+
+SHIPPED_BY_PLATFORM_LABEL = "TIKTOK"
+"""`shipping_type` of orders with a label from TikTok: street and phone are always masked (contract 4.4)."""
+
+DISCOUNTS = (
+    "seller_discount",
+    "platform_discount",
+    "payment_platform_discount",
+    "shipping_fee_seller_discount",
+    "shipping_fee_platform_discount",
+    "shipping_fee_cofunded_discount",
+)
+"""Members of TikTok's `payment` kept apart in `discounts`, under their own names, so that it stays visible who pays."""
+
+TAGS: tuple[tuple[str, Callable[[TikTokOrder], bool]], ...] = (
+    ("tiktok-shop", lambda order: True),
+    ("sample", lambda order: order.is_sample_order),
+    ("gift", lambda order: any(unit.is_gift for unit in order.units)),
+    ("giveaway", lambda order: order.order_type == "ZERO_LOTTERY"),
+    ("pre-order", lambda order: order.order_type == "PRE_ORDER"),
+    ("replacement", lambda order: order.is_replacement_order),
+    ("exchange", lambda order: order.is_exchange_order),
+    ("subscription", lambda order: order.is_subscription_order),
+    ("cod", lambda order: order.is_cod),
+    ("shipped-by-platform", lambda order: order.platform_fulfilled),
+)
+
+STATUS_FIELD = "tiktok_status"
+"""The custom field that shows TikTok's status; it rides along with other changes (see `orders_diff.RIDERS`)."""
+
+CUSTOM_FIELDS: tuple[tuple[str, Callable[[TikTokOrder], str]], ...] = (
+    (STATUS_FIELD, lambda order: order.status),
+    ("tiktok_order_type", lambda order: order.order_type),
+    ("tiktok_fulfillment_type", lambda order: order.fulfillment_type),
+    ("tiktok_shipping_type", lambda order: order.shipping_type),
+    ("tiktok_delivery_option", lambda order: order.delivery_option_name),
+    ("tiktok_warehouse_id", lambda order: order.warehouse_id),
+    ("tiktok_replaced_order_id", lambda order: order.replaced_order_id if order.is_replacement_order else ""),
+    ("tiktok_exchanged_order_id", lambda order: order.exchange_source_order_id if order.is_exchange_order else ""),
+)
+
+
+def document_of(
+    order: TikTokOrder,
+    totals: Totals,
+    address: Mapping[str, str],
+    *,
+    status: str,
+    hold_until_ms: int,
+    shop_id: str,
+    order_source: str,
+) -> dict[str, Any]:
+    """The Pipe17 order in the status given. `address` is what `addresses.merge` made of everything seen so far."""
+    paid = order.status != "UNPAID" and not order.is_cod
+    found = {
+        "extOrderId": order.id,
+        "extOrderApiId": order.id,
+        "extOrderCreatedAt": iso(order.create_time_ms),
+        "extOrderUpdatedAt": iso(order.update_time_ms),
+        "status": status,
+        "orderSource": order_source,
+        "orderSourceType": "online",
+        "currency": order.payment.currency,
+        "holdUntil": iso(hold_until_ms) if status in ("onHold", "new") else None,
+        "shipByDate": _iso(order.rts_sla_time_ms),
+        "expectedDeliveryDate": _iso(order.required_delivery_time_ms),
+        "lineItems": order_lines(order, tax_on_top=totals.tax_on_top),
+        "subTotalPrice": totals.sub_total,
+        "orderDiscount": totals.discount,
+        "orderTax": totals.tax,
+        "shippingPrice": totals.shipping,
+        "totalPrice": totals.total,
+        "additionalCharges": [_named(name, amount) for name, amount in totals.charges],
+        "discounts": _discounts(order),
+        "payments": _payments(order, totals) if paid else None,
+        "paymentStatus": "paid" if paid else None,
+        "shippingAddress": dict(address),
+        "customer": _customer(order, address),
+        "orderNote": order.buyer_message,
+        "shippingNote": order.address.drop_off_location if usable(order.address.drop_off_location) else None,
+        "tags": [tag for tag, applies in TAGS if applies(order)],
+        "customFields": _custom_fields(order, totals, shop_id),
+    }
+    return {member: value for member, value in found.items() if value not in (None, "", [], {})}
+
+
+def _discounts(order: TikTokOrder) -> list[dict[str, Any]]:
+    amounts = ((name, getattr(order.payment, name)) for name in DISCOUNTS)
+    return [_named(name, amount) for name, amount in amounts if amount]
+
+
+def _payments(order: TikTokOrder, totals: Totals) -> list[dict[str, Any]]:
+    """TikTok collects the money; `kind` is what it shows the buyer as the way of paying."""
+    if not totals.total:
+        return []
+    payment = {
+        "method": "marketplace",
+        "kind": order.payment_method_name,
+        "status": "succeeded",
+        "amount": totals.total,
+        "currency": order.payment.currency,
+    }
+    return [{member: value for member, value in payment.items() if value != ""}]
+
+
+def _customer(order: TikTokOrder, address: Mapping[str, str]) -> dict[str, str]:
+    """Pipe17 keeps no e-mail and no phone here (pipe17 contract 1.11); both stand in the address."""
+    customer = {
+        "extCustomerId": order.user_id,
+        "firstName": address.get("firstName", ""),
+        "lastName": address.get("lastName", ""),
+    }
+    stated = {member: value for member, value in customer.items() if value}
+    return stated | {"type": "individual"} if stated else {}
+
+
+def _custom_fields(order: TikTokOrder, totals: Totals, shop_id: str) -> list[dict[str, str]]:
+    fields = [("shop_id", shop_id)]
+    fields += [(name, read(order)) for name, read in CUSTOM_FIELDS]
+    fields += [("tiktok_tax_included", format(totals.tax_inside, "f") if totals.tax_inside else "")]
+    return [{"name": name, "value": value} for name, value in fields if value]
+
+
+def _named(name: str, amount: Decimal) -> dict[str, Any]:
+    return {"name": name, "value": amount}
+
+
+def _iso(instant_ms: int | None) -> str | None:
+    return None if instant_ms is None else iso(instant_ms)
