@@ -1,0 +1,316 @@
+"""What buyers, carriers and the platform do to orders, and what happens by itself when time passes.
+
+    UNPAID -> ON_HOLD -> AWAITING_SHIPMENT -> (PARTIALLY_SHIPPING) -> AWAITING_COLLECTION -> IN_TRANSIT -> DELIVERED
+           -> COMPLETED, and CANCELLED from everything before the carrier has it (contract 4.2)
+
+Timers run on the service's clock: the hold ends, an unpaid order is given up, a cancel request without an answer is
+granted. `tick` carries out what is due, at the instant it was due. Every change bumps `update_time` and queues the
+webhooks that the vendor would send. An action that the vendor would not allow raises `Refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from daemon.sandbox.tiktok import logistics, pricing
+from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.options import DAY_MS, LATE_PACKAGE_REGIONS, TikTokOptions
+from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
+from daemon.sandbox.tiktok.records import Address, Order, Package, Part, Unit
+from daemon.sandbox.tiktok.render import order_static
+from daemon.sandbox.tiktok.shapes import Refused
+from daemon.sandbox.tiktok.webhooks import Webhooks
+
+CANCEL_TEXTS = {"BUYER": "No longer needed", "SELLER": "Out of stock", "SYSTEM": "Payment was not completed"}
+CARRIER_STEPS = {
+    "IN_TRANSIT": ("AWAITING_COLLECTION", "FULFILLING"),
+    "DELIVERED": ("IN_TRANSIT", "COMPLETED"),
+    "COMPLETED": ("DELIVERED", "COMPLETED"),
+}
+"""Where a unit must be to get to a status, and what its package then says."""
+
+
+class Market:
+    """The life of one shop's orders."""
+
+    def __init__(self, options: TikTokOptions, rng: Random, book: OrderBook, webhooks: Webhooks) -> None:
+        self.options = options
+        self.book = book
+        self._rng = rng
+        self._webhooks = webhooks
+        self._timers: list[tuple[int, int, str, str]] = []
+        self._numbers = 0
+        self._last_id = 576_461_413_038_000_000
+
+    def new_id(self) -> str:
+        """An 18-digit id, larger than every one before."""
+        self._last_id += self._rng.randint(1, 99_999)
+        return str(self._last_id)
+
+    def tick(self, now_ms: int) -> None:
+        """Everything that became due, in order, each at its own instant."""
+        while self._timers and self._timers[0][0] <= now_ms:
+            due_ms, _, order_id, what = heappop(self._timers)
+            self._fire(self.book.orders[order_id], what, due_ms)
+
+    def next_due_ms(self) -> int | None:
+        """When something happens by itself."""
+        return self._timers[0][0] if self._timers else None
+
+    def place(
+        self,
+        skus: Sequence[UnitSpec | str | dict[str, Any]],
+        now_ms: int,
+        *,
+        paid: bool,
+        order_id: str,
+        shipping: Shipping,
+        address: Address,
+        order_type: str,
+        sample: bool,
+        release_ms: int | None,
+        fulfillment_type: str,
+        shipping_type: str,
+        buyer_id: str,
+        buyer_message: str,
+    ) -> Order:
+        """A buyer checks out; returns the order, UNPAID or already paid."""
+        specs = [pricing.spec_of(item) for item in skus]
+        order_id = order_id or self.new_id()
+        option = logistics.PLATFORM_OPTION if shipping_type == "TIKTOK" else logistics.SELLER_OPTION
+        head = {
+            "id": order_id,
+            "user_id": buyer_id or "7021436810468230477",
+            "order_type": order_type,
+            "fulfillment_type": fulfillment_type,
+            "shipping_type": shipping_type,
+            "delivery_option_id": option,
+            "delivery_option_name": logistics.OPTION_NAMES[option],
+            "warehouse_id": logistics.MAIN_WAREHOUSE,
+            "is_sample_order": sample,
+            "buyer_message": buyer_message,
+        }
+        order = Order(
+            id=order_id,
+            user_id=str(head["user_id"]),
+            order_type=order_type,
+            fulfillment_type=fulfillment_type,
+            shipping_type=shipping_type,
+            delivery_option_id=option,
+            warehouse_id=logistics.MAIN_WAREHOUSE,
+            status="UNPAID",
+            create_ms=now_ms,
+            update_ms=now_ms,
+            address=address,
+            units=[self._unit(spec) for spec in specs],
+            static=order_static(head, pricing.payment(specs, shipping, self.options), now_ms, self.options),
+            release_ms=release_ms,
+        )
+        self.book.orders[order_id] = order
+        if paid:
+            self.pay(order, now_ms)
+        else:
+            self._changed(order, now_ms, status=True)
+            self._later(order, "unpaid", now_ms + self.options.unpaid_ms)
+        return order
+
+    def pay(self, order: Order, now_ms: int) -> None:
+        """The payment came through; the hold begins where there is one."""
+        _need(order.status == "UNPAID", "order is not unpaid")
+        order.paid_ms = now_ms
+        held = self.options.on_hold or order.order_type == "PRE_ORDER"
+        order.went_on_hold = held
+        order.status = "ON_HOLD" if held else "AWAITING_SHIPMENT"
+        self._units(order, "AWAITING_SHIPMENT")
+        if self.options.region not in LATE_PACKAGE_REGIONS:
+            self.new_package(order, [unit.id for unit in order.live()], now_ms)
+        if held:
+            order.hold_until_ms = max(now_ms + self.options.hold_ms, order.release_ms or 0)
+            self._later(order, "release", order.hold_until_ms)
+        self._changed(order, now_ms, status=True)
+
+    def change_address(self, order: Order, address: Address, now_ms: int) -> None:
+        """The buyer edits where the order goes."""
+        _need(order.status in ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT"), "address can not be changed any more")
+        order.address = address
+        order.address_updated = True
+        self._changed(order, now_ms)
+        data = {"order_id": order.id, "update_time": now_ms // 1000}
+        self._webhooks.emit("RECIPIENT_ADDRESS_UPDATE", data, now_ms)
+
+    def cancel(self, order: Order, by: str, reason: str, unit_ids: Sequence[str], now_ms: int) -> None:
+        """Units (all of them when none is named) are cancelled at once."""
+        _need(order.status not in ("DELIVERED", "COMPLETED", "CANCELLED"), "order can not be cancelled")
+        for unit in order.units:
+            if unit.live and (not unit_ids or unit.id in unit_ids):
+                unit.status = "CANCELLED"
+                unit.cancel_user = by
+                unit.cancel_reason = reason or CANCEL_TEXTS[by]
+                for part in unit.parts:
+                    part.status = "CANCELLED"
+        before = order.status
+        order.settle_status()
+        if order.status == "CANCELLED":
+            order.cancelled_ms = now_ms
+            order.cancel_reason = reason or CANCEL_TEXTS[by]
+            order.cancel_initiator = by
+            order.cancel_requested_ms = None
+        order.cancel_id = order.cancel_id or str(4_040_000_000_000_000_000 + int(order.id) % 10**15)
+        self._drop_empty_packages(order, now_ms)
+        self._changed(order, now_ms, status=order.status != before)
+        self._cancellation(order, "CANCELLATION_REQUEST_COMPLETE", by, now_ms)
+
+    def request_cancel(self, order: Order, now_ms: int) -> None:
+        """The buyer asks for a cancellation that needs an answer; within the hold it needs none."""
+        if order.status in ("UNPAID", "ON_HOLD"):
+            self.cancel(order, "BUYER", "", (), now_ms)
+            return
+        _need(order.status == "AWAITING_SHIPMENT", "cancel can not be requested any more")
+        order.cancel_requested_ms = now_ms
+        order.cancel_id = str(4_040_000_000_000_000_000 + int(order.id) % 10**15)
+        days = 1 if self.options.region == "US" else 2
+        self._later(order, "cancel_answer", now_ms + days * DAY_MS)
+        self._changed(order, now_ms)
+        self._cancellation(order, "CANCELLATION_REQUEST_PENDING", "BUYER", now_ms)
+
+    def refuse_cancel(self, order: Order, now_ms: int) -> None:
+        """The buyer's request is turned down (by the seller, or by shipping in the US)."""
+        if order.cancel_requested_ms is not None:
+            order.cancel_requested_ms = None
+            self._changed(order, now_ms)
+            self._cancellation(order, "CANCELLATION_REQUEST_CANCELLED", "BUYER", now_ms)
+
+    def advance(self, order: Order, status: str, now_ms: int, package_id: str = "") -> None:
+        """A carrier's scan, a delivery, or the end of the return window, for one package or all of them."""
+        before, package_status = CARRIER_STEPS[status]
+        moved = False
+        for unit in order.units:
+            if unit.status == before and package_id in ("", unit.package_id):
+                unit.status = status
+                moved = True
+                package = self.book.packages[unit.package_id]
+                if package.status != package_status:
+                    package.status = package_status
+                    self.book.touch_package(package, now_ms)
+        _need(moved, f"nothing of the order is {before}")
+        previous = order.status
+        order.settle_status()
+        self._note_arrival(order, status, now_ms)
+        self._changed(order, now_ms, status=order.status != previous)
+
+    def shipped(self, order: Order, now_ms: int) -> None:
+        """A shipping call changed units: settle the order, tell everyone, start the carrier's timer."""
+        before = order.status
+        order.settle_status()
+        self.refuse_cancel(order, now_ms)
+        if order.status != before and self.options.scan_after_ms is not None:
+            self._later(order, "scan", now_ms + self.options.scan_after_ms)
+        self._changed(order, now_ms, status=order.status != before)
+
+    def new_package(self, order: Order, unit_ids: list[str], now_ms: int) -> Package:
+        """A package of an order, not shipped yet."""
+        package_id = str(1_152_000_000_000_000_000 + int(self.new_id()) % 10**15)
+        package = Package(package_id, order.id, unit_ids, now_ms, now_ms)
+        order.package_ids.append(package_id)
+        for unit in order.units:
+            if unit.id in unit_ids:
+                unit.package_id = package_id
+        self.book.touch_package(package, now_ms)
+        return package
+
+    def packages_changed(self, order: Order, kind: str, now_ms: int) -> None:
+        """Packages were split, combined or dissolved."""
+        self._changed(order, now_ms)
+        data = {
+            "sc_type": kind,
+            "role_type": "ROLE_SELLER",
+            "package_list": [{"package_id": item, "order_id_list": [order.id]} for item in order.package_ids],
+            "update_time": now_ms // 1000,
+        }
+        self._webhooks.emit("PACKAGE_UPDATE", data, now_ms)
+
+    def _unit(self, spec: UnitSpec) -> Unit:
+        unit_id = self.new_id()
+        sku_id = spec.sku_id or pricing.id_of(spec.seller_sku, "sku")
+        unit = Unit(unit_id, sku_id, spec.seller_sku, pricing.unit_static(spec, unit_id, self.options))
+        for sku, count, price in spec.parts:
+            product = pricing.id_of(sku, "product")
+            part_sku = pricing.id_of(sku, "sku")
+            unit.recipe.append({"sku_id": part_sku, "sku_count": count, "product_id": product, "seller_sku": sku})
+            unit.parts.extend(
+                Part(self.new_id(), part_sku, sku, product, f"Product {sku}", Decimal(price)) for _ in range(count)
+            )
+        return unit
+
+    def _units(self, order: Order, status: str) -> None:
+        for unit in order.units:
+            unit.status = status
+            for part in unit.parts:
+                part.status = status
+
+    def _later(self, order: Order, what: str, due_ms: int) -> None:
+        self._numbers += 1
+        heappush(self._timers, (due_ms, self._numbers, order.id, what))
+
+    def _fire(self, order: Order, what: str, at_ms: int) -> None:
+        if what == "release" and order.status == "ON_HOLD" and (order.hold_until_ms or 0) <= at_ms:
+            order.status = "AWAITING_SHIPMENT"
+            self._changed(order, at_ms, status=True)
+        elif what == "unpaid" and order.status == "UNPAID":
+            self.cancel(order, "SYSTEM", "", (), at_ms)
+        elif what == "cancel_answer" and order.cancel_requested_ms is not None and order.status != "CANCELLED":
+            self.cancel(order, "BUYER", "", (), at_ms)
+        elif what in ("scan", "deliver", "complete"):
+            status = {"scan": "IN_TRANSIT", "deliver": "DELIVERED", "complete": "COMPLETED"}[what]
+            if any(unit.status == CARRIER_STEPS[status][0] for unit in order.units):
+                self.advance(order, status, at_ms)
+
+    def _note_arrival(self, order: Order, status: str, now_ms: int) -> None:
+        if status == "IN_TRANSIT":
+            order.collected_ms = order.collected_ms or now_ms
+            if self.options.deliver_after_ms is not None:
+                self._later(order, "deliver", now_ms + self.options.deliver_after_ms)
+        elif status == "DELIVERED":
+            order.delivered_ms = now_ms
+            if self.options.complete_after_ms is not None:
+                self._later(order, "complete", now_ms + self.options.complete_after_ms)
+        else:
+            order.completed_ms = now_ms
+
+    def _drop_empty_packages(self, order: Order, now_ms: int) -> None:
+        live = {unit.package_id for unit in order.live()}
+        for package_id in order.package_ids:
+            package = self.book.packages[package_id]
+            if package_id not in live and package.status != "CANCELLED":
+                package.status = "CANCELLED"
+                self.book.touch_package(package, now_ms)
+
+    def _changed(self, order: Order, at_ms: int, *, status: bool = False) -> None:
+        self.book.touch(order, at_ms)
+        if status and order.status != "PARTIALLY_SHIPPING":
+            data = {
+                "order_id": order.id,
+                "order_status": "CANCEL" if order.status == "CANCELLED" else order.status,
+                "is_on_hold_order": order.went_on_hold,
+                "update_time": order.update_ms // 1000,
+            }
+            self._webhooks.emit("ORDER_STATUS_CHANGE", data, at_ms)
+
+    def _cancellation(self, order: Order, status: str, role: str, at_ms: int) -> None:
+        data = {
+            "order_id": order.id,
+            "cancel_id": order.cancel_id,
+            "cancellations_role": role,
+            "cancel_status": status,
+            "create_time": at_ms // 1000,
+        }
+        self._webhooks.emit("CANCELLATION_STATUS_CHANGE", data, at_ms)
+
+
+def _need(condition: bool, message: str) -> None:
+    if not condition:
+        raise Refused(21001001, message)

@@ -1,0 +1,238 @@
+"""The operations that are simulated: path, method, scope, cipher and parameters of each, as one table to read.
+
+`cipher` says whether `shop_cipher` belongs to the call: yes, no (then sending it is an error) or either (the official
+pages call it optional for the two package look-ups). Paths of any other operation answer 36009009.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+from daemon.sandbox.tiktok.shapes import Flag, Many, Members, Shape, Text, Whole
+
+ORDER_STATUSES = frozenset(
+    {
+        "UNPAID",
+        "ON_HOLD",
+        "AWAITING_SHIPMENT",
+        "PARTIALLY_SHIPPING",
+        "AWAITING_COLLECTION",
+        "IN_TRANSIT",
+        "DELIVERED",
+        "COMPLETED",
+        "CANCELLED",
+    }
+)
+EVENT_TYPES = {
+    "ORDER_STATUS_CHANGE": 1,
+    "REVERSE_STATUS_UPDATE": 2,
+    "RECIPIENT_ADDRESS_UPDATE": 3,
+    "PACKAGE_UPDATE": 4,
+    "PRODUCT_STATUS_CHANGE": 5,
+    "SELLER_DEAUTHORIZATION": 6,
+    "UPCOMING_AUTHORIZATION_EXPIRATION": 7,
+    "CANCELLATION_STATUS_CHANGE": 11,
+    "RETURN_STATUS_CHANGE": 12,
+    "NEW_CONVERSATION": 13,
+    "NEW_MESSAGE": 14,
+    "PRODUCT_INFORMATION_CHANGE": 15,
+    "PRODUCT_CREATION": 16,
+    "PRODUCT_CATEGORY_CHANGE": 18,
+    "NEW_MESSAGE_LISTENER": 33,
+    "INVOICE_STATUS_CHANGE": 36,
+    "PRODUCT_AUDIT_STATUS_CHANGE": 37,
+}
+"""What a shop can register for, and the number that the delivery carries."""
+
+
+class Cipher(Enum):
+    """Whether a call takes `shop_cipher`."""
+
+    YES = "yes"
+    NO = "no"
+    EITHER = "either"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `scopes`: any one of them is enough. `query`: parameter names, True when required."""
+
+    operation: str
+    method: str
+    template: str
+    scopes: tuple[str, ...]
+    cipher: Cipher = Cipher.YES
+    query: dict[str, bool] = field(default_factory=dict)
+    body: Members | None = None
+
+    @property
+    def version(self) -> str:
+        """The version part of the path, as `fulfillment/202309`."""
+        return "/".join(self.template.split("/")[1:3])
+
+
+IDS = Many(Text())
+INSTANT = Whole()
+WINDOW: dict[str, Shape] = {
+    "create_time_ge": INSTANT,
+    "create_time_lt": INSTANT,
+    "update_time_ge": INSTANT,
+    "update_time_lt": INSTANT,
+}
+PAGING = {"page_size": True, "page_token": False, "sort_field": False, "sort_order": False}
+CARRIED: dict[str, Shape] = {"tracking_number": Text(), "shipping_provider_id": Text()}
+CARRIED_BODY = Members(CARRIED, frozenset(CARRIED))
+LINES = Many(Members({"order_line_id": Text(), "sub_item_id": Text()}, frozenset({"order_line_id"})))
+EVENT = Text(frozenset(EVENT_TYPES))
+BASIC = ("seller.fulfillment.basic",)
+WRITE = ("seller.fulfillment.package.write",)
+GRANT = ("seller.authorization.info",)
+
+ROUTES = (
+    Route("shops.list", "GET", "/authorization/202309/shops", GRANT, Cipher.NO),
+    Route(
+        "orders.search",
+        "POST",
+        "/order/202309/orders/search",
+        ("seller.order.info",),
+        query=PAGING,
+        body=Members(
+            {
+                **WINDOW,
+                "order_status": Text(ORDER_STATUSES),
+                "shipping_type": Text(),
+                "buyer_user_id": Text(),
+                "is_buyer_request_cancel": Flag(),
+                "warehouse_ids": IDS,
+            }
+        ),
+    ),
+    Route("orders.detail", "GET", "/order/202309/orders", ("seller.order.info",), query={"ids": True}),
+    Route("orders.detail", "GET", "/order/202507/orders", ("seller.order.info",), query={"ids": True}),
+    Route(
+        "packages.mark_shipped",
+        "POST",
+        "/fulfillment/202309/orders/{order_id}/packages",
+        BASIC,
+        body=Members({**CARRIED, "order_line_item_ids": IDS}, frozenset(CARRIED)),
+    ),
+    Route(
+        "packages.mark_shipped",
+        "POST",
+        "/fulfillment/202610/orders/{order_id}/packages",
+        BASIC,
+        body=Members(
+            {
+                "order_line_list": LINES,
+                "shipping_info_list": Many(Members({**CARRIED, "note": Text()}, frozenset(CARRIED))),
+            },
+            frozenset({"shipping_info_list"}),
+        ),
+    ),
+    Route(
+        "packages.ship",
+        "POST",
+        "/fulfillment/202309/packages/{package_id}/ship",
+        BASIC,
+        body=Members(
+            {
+                "handover_method": Text(frozenset({"PICKUP", "DROP_OFF"})),
+                "pickup_slot": Members({"start_time": INSTANT, "end_time": INSTANT}),
+                "self_shipment": CARRIED_BODY,
+            }
+        ),
+    ),
+    Route(
+        "packages.search",
+        "POST",
+        "/fulfillment/202309/packages/search",
+        BASIC,
+        Cipher.EITHER,
+        PAGING,
+        Members(
+            {
+                **WINDOW,
+                "package_status": Text(frozenset({"TO_FULFILL", "PROCESSING", "FULFILLING", "COMPLETED", "CANCELLED"})),
+            }
+        ),
+    ),
+    Route("packages.get", "GET", "/fulfillment/202309/packages/{package_id}", BASIC, Cipher.EITHER),
+    Route(
+        "packages.update_tracking",
+        "POST",
+        "/fulfillment/202309/packages/{package_id}/shipping_info/update",
+        BASIC,
+        body=CARRIED_BODY,
+    ),
+    Route(
+        "packages.update_tracking",
+        "POST",
+        "/fulfillment/202309/orders/{order_id}/shipping_info/update",
+        ("seller.logistics",),
+        body=CARRIED_BODY,
+    ),
+    Route(
+        "packages.split",
+        "POST",
+        "/fulfillment/202309/orders/{order_id}/split",
+        WRITE,
+        body=Members(
+            {
+                "splittable_groups": Many(
+                    Members({"id": Text(), "order_line_item_ids": IDS}, frozenset({"id", "order_line_item_ids"}))
+                )
+            },
+            frozenset({"splittable_groups"}),
+        ),
+    ),
+    Route(
+        "providers.list",
+        "GET",
+        "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers",
+        ("seller.fulfillment.basic", "seller.logistics"),
+        query={"warehouse_region": False, "buyer_region": False},
+    ),
+    Route("warehouses.list", "GET", "/logistics/202309/warehouses", ("seller.logistics",)),
+    Route("webhooks.list", "GET", "/event/202309/webhooks", GRANT),
+    Route(
+        "webhooks.set",
+        "PUT",
+        "/event/202309/webhooks",
+        GRANT,
+        body=Members({"event_type": EVENT, "address": Text(limit=255)}, frozenset({"event_type", "address"})),
+    ),
+    Route(
+        "webhooks.delete",
+        "DELETE",
+        "/event/202309/webhooks",
+        GRANT,
+        body=Members({"event_type": EVENT}, frozenset({"event_type"})),
+    ),
+    Route("prerequisites.check", "GET", "/product/202312/prerequisites", ("seller.product.basic",)),
+)
+
+
+def _literal(template: str) -> bool:
+    return "{" not in template
+
+
+_EXACT: dict[str, list[Route]] = {}
+_PATTERNS: list[tuple[re.Pattern[str], Route]] = []
+for _route in ROUTES:
+    if _literal(_route.template):
+        _EXACT.setdefault(_route.template, []).append(_route)
+    else:
+        _PATTERNS.append((re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _route.template)), _route))
+
+
+def find(path: str) -> tuple[list[Route], dict[str, str]]:
+    """The operations under a path, one a method, and the values in the path; a literal path wins over a template."""
+    exact = _EXACT.get(path)
+    if exact is not None:
+        return exact, {}
+    for pattern, route in _PATTERNS:
+        if match := pattern.fullmatch(path):
+            return [route], match.groupdict()
+    return [], {}

@@ -1,0 +1,168 @@
+"""Events: what the shop has registered, and the deliveries that are on their way.
+
+The service only queues. A shell asks `deliveries_due`, sends each by HTTP POST and reports `delivery_result`; a failed
+one comes back 2 min, 30 min, 3 h and 12 h after the respective failure and is then dropped for good (contract 10.2).
+The shop's address for an event overrides the app's. Losing, doubling and overtaking are options. The signature is
+HMAC-SHA256 over app key + raw body with the app's secret, in `Authorization`, without a scheme.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from daemon.sandbox.tiktok.options import HOUR_MS, MINUTE_MS, TikTokOptions
+from daemon.sandbox.tiktok.routes import EVENT_TYPES
+from daemon.sandbox.tiktok.shapes import Ask, bad
+
+LADDER_MS = (2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS)
+"""How long after each failure the next attempt leaves."""
+
+ADDRESS = re.compile(r"https://(?=[^/?#]*[a-z])([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}([/?][^\s#]*)?", re.I)
+"""https, a domain name, no port, no user."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one address."""
+
+    id: int
+    event: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    due_ms: int
+    failures: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The delivery as the control API shows it."""
+        return {
+            "id": self.id,
+            "event": self.event,
+            "url": self.url,
+            "due_ms": self.due_ms,
+            "failures": self.failures,
+            "body": json.loads(self.body),
+        }
+
+
+@dataclass(slots=True)
+class _Registered:
+    address: str
+    create_s: int
+    update_s: int
+
+
+@dataclass(slots=True)
+class Webhooks:
+    """Registrations and the queue of one shop."""
+
+    options: TikTokOptions
+    rng: Random
+    registered: dict[str, _Registered] = field(default_factory=dict)
+    waiting: dict[int, Delivery] = field(default_factory=dict)
+    under_way: dict[int, Delivery] = field(default_factory=dict)
+    dropped: list[Delivery] = field(default_factory=list)
+    delivered: int = 0
+    _numbers: int = 0
+    _times: list[tuple[int, int]] = field(default_factory=list)
+
+    def emit(self, event: str, data: dict[str, Any], at_ms: int) -> None:
+        """Queue an event for whoever registered for it; without an address it is gone, as at the vendor."""
+        mine = self.registered.get(event)
+        url = mine.address if mine else self.options.app_webhook_url
+        if not url:
+            return
+        body = self._body(event, data, at_ms)
+        if self.options.webhook_loss and self.rng.random() < self.options.webhook_loss:
+            return
+        copies = 1
+        if self.options.webhook_duplicates and self.rng.random() < self.options.webhook_duplicates:
+            copies = 2
+        for _ in range(copies):
+            jitter_ms = self.rng.randint(0, self.options.webhook_jitter_ms) if self.options.webhook_jitter_ms else 0
+            self._queue(event, url, body, at_ms + jitter_ms)
+
+    def due(self, now_ms: int) -> list[Delivery]:
+        """The deliveries to send now, oldest first; each is out until its result is reported."""
+        ready: list[Delivery] = []
+        while self._times and self._times[0][0] <= now_ms:
+            item = self.waiting.pop(heappop(self._times)[1])
+            self.under_way[item.id] = item
+            ready.append(item)
+        return ready
+
+    def next_due_ms(self) -> int | None:
+        """When the next delivery leaves."""
+        return self._times[0][0] if self._times else None
+
+    def result(self, delivery_id: int, *, ok: bool, now_ms: int) -> None:
+        """The receiver answered 200 in time, or it did not; unknown ids are ignored."""
+        item = self.under_way.pop(delivery_id, None)
+        if item is None:
+            return
+        if ok:
+            self.delivered += 1
+        elif item.failures >= len(LADDER_MS):
+            self.dropped.append(item)
+        else:
+            item.due_ms = now_ms + LADDER_MS[item.failures]
+            item.failures += 1
+            self._wait(item)
+
+    def list(self, ask: Ask) -> dict[str, Any]:
+        """`GET /event/202309/webhooks`."""
+        rows = [
+            {"event_type": event, "address": item.address, "create_time": item.create_s, "update_time": item.update_s}
+            for event, item in self.registered.items()
+        ]
+        if not rows and self.rng.random() < self.options.sparse:
+            return {"total_count": 0}
+        return {"webhooks": rows, "total_count": len(rows)}
+
+    def set(self, ask: Ask) -> dict[str, Any]:
+        """`PUT`: creates or replaces the address of an event."""
+        address = ask.body["address"]
+        if self.options.strict_webhook_address and not ADDRESS.fullmatch(address):
+            raise bad("Invalid value: 'body.address' must be an https URL with a domain name and without a port")
+        if not address.startswith(("http://", "https://")):
+            raise bad("Invalid value: 'body.address'")
+        second = ask.now_ms // 1000
+        before = self.registered.get(ask.body["event_type"])
+        created = before.create_s if before else second
+        self.registered[ask.body["event_type"]] = _Registered(address, created, second)
+        return {}
+
+    def delete(self, ask: Ask) -> dict[str, Any]:
+        """`DELETE`: succeeds also when nothing was set."""
+        self.registered.pop(ask.body["event_type"], None)
+        return {}
+
+    def _body(self, event: str, data: dict[str, Any], at_ms: int) -> bytes:
+        number = EVENT_TYPES[event]
+        members: dict[str, Any] = {"type": number}
+        if number != 3:
+            members["tts_notification_id"] = str(7_588_000_000_000_000_000 + self.rng.randrange(10**15))
+        members["shop_id"] = self.options.shop_id
+        members["timestamp"] = at_ms // 1000
+        members["data"] = dict(sorted(data.items()))
+        return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def _queue(self, event: str, url: str, body: bytes, due_ms: int) -> None:
+        self._numbers += 1
+        headers = {"content-type": "application/json", "authorization": webhook_sign(self.options, body)}
+        self._wait(Delivery(self._numbers, event, url, headers, body, due_ms))
+
+    def _wait(self, item: Delivery) -> None:
+        self.waiting[item.id] = item
+        heappush(self._times, (item.due_ms, item.id))
+
+
+def webhook_sign(options: TikTokOptions, body: bytes) -> str:
+    """The signature of a delivery."""
+    return hmac.new(options.app_secret.encode(), options.app_key.encode() + body, "sha256").hexdigest()
