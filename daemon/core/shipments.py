@@ -1,0 +1,188 @@
+"""Which units a fulfillment ships: from Pipe17's "two of this line" to the ids that TikTok's shipping calls name.
+
+Every unit is shipped once. A unit is open when it is not cancelled, not shipped at TikTok and not claimed by another
+fulfillment (`taken`, kept by the store before anything is sent). A fulfillment takes the open units of its lines, the
+lowest ids first, and keeps them: asked again it names the same ones. So parts may arrive in any order, twice, and
+across restarts, and the end is the same.
+
+What is already as wanted at TikTok (these units, this tracking number) is `AlreadyShipped`, which is a success: a call
+whose answer was lost is settled so (contract 14 #18). Whatever must not be sent is a `Refusal` with the code of its
+exception and a text for the person who has to act.
+
+Sources: contract 5.1, 5.2, 5.4 (form of tracking numbers), 3.4 (what TikTok refuses); scenarios S05, S49.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.core.findings import Refusal
+from daemon.core.fulfillments import FulfilledLine, Fulfillment
+from daemon.core.lines import by_age, sku_of
+from daemon.core.tiktok_order import TikTokOrder, Unit
+
+__all__ = ["AlreadyShipped", "Refusal", "ShipPlan", "marks_as_shipped", "package_to_ship", "plan_shipment"]
+
+TRACKING_NUMBER = re.compile(r"[A-Za-z0-9._/-]{4,50}")
+"""What TikTok takes for a tracking number (contract 5.4)."""
+
+MARK_MARKETS = frozenset({"US", "GB", "UK", "ES", "IE", "IT", "DE", "FR", "JP"})
+"""Regions with Mark Package As Shipped; everywhere else the package exists already and is shipped by id (5.1)."""
+
+
+DUPLICATE_TRACKING = Refusal(
+    "duplicate_tracking", "this tracking number already stands on another package of the order (TikTok's 21011025)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShipPlan:
+    """Ship these units in one package. `other_numbers`: further tracking numbers, which TikTok takes none of (5.2)."""
+
+    unit_ids: tuple[str, ...]
+    tracking_number: str
+    other_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyShipped:
+    """TikTok has it: these units left under this fulfillment's tracking number."""
+
+    package_id: str
+    unit_ids: tuple[str, ...]
+
+
+def marks_as_shipped(region: str) -> bool:
+    """Whether a shop of this region ships with Mark Package As Shipped, and not with Ship Package."""
+    return region.upper() in MARK_MARKETS
+
+
+def plan_shipment(
+    fulfillment: Fulfillment,
+    order: TikTokOrder,
+    units_by_line: Mapping[str, Sequence[str]],
+    taken: Mapping[str, str],
+    used_numbers: Mapping[str, str] | None = None,
+) -> ShipPlan | AlreadyShipped | Refusal:
+    """The units to ship for a fulfillment.
+
+    `units_by_line`: Pipe17 `uniqueId` -> all its unit ids, as the order was planned. `taken`: unit id -> id of the
+    fulfillment that claimed it. `used_numbers`: tracking number -> id of the fulfillment of this order that used it.
+    """
+    refusal = _refusal_at_sight(fulfillment, order)
+    if refusal is not None:
+        return refusal
+    number, *other_numbers = fulfillment.tracking_numbers
+    units = {unit.id: unit for unit in order.units}
+    mine = sorted(
+        (unit_id for unit_id, owner in taken.items() if owner == fulfillment.id and unit_id in units), key=by_age
+    )
+    if mine and all(_left_with(units[unit_id], number) for unit_id in mine):
+        return _already_shipped(units, mine)
+    chosen: dict[str, None] = {}
+    for line in fulfillment.lines:
+        line_units = _units_of_line(line, units_by_line, order.units)
+        if isinstance(line_units, Refusal):
+            return line_units
+        free = [unit for unit in line_units if taken.get(unit.id) in (None, fulfillment.id) and unit.id not in chosen]
+        picked = _pick(line, free, set(mine), number)
+        if picked is None:
+            return _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
+        chosen.update(dict.fromkeys(unit.id for unit in picked))
+    unit_ids = sorted(chosen, key=by_age)
+    if all(_left_with(units[unit_id], number) for unit_id in unit_ids):
+        return _already_shipped(units, unit_ids)
+    if any(_left_with(unit, number) for unit in order.units):
+        return DUPLICATE_TRACKING
+    if used_numbers and used_numbers.get(number, fulfillment.id) != fulfillment.id:
+        return DUPLICATE_TRACKING
+    return ShipPlan(tuple(unit_ids), number, tuple(other_numbers))
+
+
+def package_to_ship(order: TikTokOrder, unit_ids: Sequence[str]) -> str | Refusal:
+    """The package that Ship Package has to name for these units, in regions where packages exist from payment on."""
+    packages = {unit.package_id for unit in order.units if unit.id in unit_ids}
+    if len(packages) != 1 or not all(packages):
+        return Refusal("package_unknown", f"{len(unit_ids)} units stand in {len(packages)} packages; split them first")
+    package_id = packages.pop()
+    inside = {unit.id for unit in order.units if unit.package_id == package_id and not unit.cancelled}
+    if inside != set(unit_ids):
+        return Refusal(
+            "split_needed", f"package {package_id} holds {len(inside)} units, {len(unit_ids)} are to be shipped"
+        )
+    return package_id
+
+
+def _refusal_at_sight(fulfillment: Fulfillment, order: TikTokOrder) -> Refusal | None:
+    if fulfillment.rejected:
+        return Refusal("fulfillment_rejected", "the warehouse rejected these lines; there is nothing to ship")
+    if order.platform_fulfilled:
+        return Refusal("shipped_by_platform", "the platform ships this order itself and takes no tracking number")
+    if order.cancelled:
+        return Refusal("order_cancelled", "the order is cancelled at TikTok; call the goods back or let them return")
+    if not fulfillment.tracking_numbers:
+        return Refusal("tracking_missing", "the fulfillment has no tracking number")
+    if not TRACKING_NUMBER.fullmatch(fulfillment.tracking_numbers[0]):
+        return Refusal("tracking_invalid", "TikTok takes 4 to 50 letters, digits and - _ . / as a tracking number")
+    if not fulfillment.lines:
+        return Refusal("line_unknown", "the fulfillment names no lines")
+    return None
+
+
+def _units_of_line(
+    line: FulfilledLine, units_by_line: Mapping[str, Sequence[str]], units: Sequence[Unit]
+) -> list[Unit] | Refusal:
+    """The units a fulfilled line speaks of: by `uniqueId`, else by SKU (pipe17 contract 18.3), lowest ids first."""
+    if line.unique_id in units_by_line:
+        named = set(units_by_line[line.unique_id])
+        found = [unit for unit in units if unit.id in named]
+        part = line.sku and any(unit.components for unit in found) and line.sku not in {sku_of(unit) for unit in found}
+    else:
+        found = [unit for unit in units if line.sku and sku_of(unit) == line.sku]
+        skus_of_parts = {component.seller_sku for unit in units for component in unit.components}
+        part = not found and line.sku in skus_of_parts
+    if part:
+        return Refusal("bundle_part", f"SKU {line.sku} is one part of a bundle, which ships as a whole")
+    if not found:
+        text = f"the order has neither a line {line.unique_id or '-'} nor a SKU {line.sku or '-'}"
+        return Refusal("line_unknown", text)
+    return sorted(found, key=lambda unit: by_age(unit.id))
+
+
+def _pick(line: FulfilledLine, free: Sequence[Unit], mine: set[str], number: str) -> list[Unit] | None:
+    """The units for one line: those that left with this number already, else those claimed before, else open ones."""
+    left = [unit for unit in free if _left_with(unit, number)]
+    if len(left) >= line.quantity:
+        return left[: line.quantity]
+    open_units = [unit for unit in free if not unit.cancelled and not unit.shipped]
+    open_units.sort(key=lambda unit: unit.id not in mine)
+    return open_units[: line.quantity] if len(open_units) >= line.quantity else None
+
+
+def _refusal_for_want_of_units(
+    line: FulfilledLine, units: Sequence[Unit], taken: Mapping[str, str], fulfillment_id: str
+) -> Refusal:
+    """Why a line has fewer open units than the fulfillment ships."""
+    name = line.sku or line.unique_id
+    not_others = [unit for unit in units if taken.get(unit.id) in (None, fulfillment_id)]
+    elsewhere = sum(unit.shipped for unit in not_others)
+    if elsewhere:
+        text = f"{elsewhere} of {len(units)} units of {name} left TikTok under another tracking number"
+        return Refusal("already_shipped_elsewhere", text)
+    cancelled = sum(unit.cancelled for unit in not_others)
+    if cancelled:
+        return Refusal("order_cancelled", f"{cancelled} of {len(units)} units of {name} are cancelled at TikTok")
+    text = f"{line.quantity} of {name} on top of the {len(units)} units ordered, which other fulfillments have shipped"
+    return Refusal("over_fulfilment", text)
+
+
+def _left_with(unit: Unit, number: str) -> bool:
+    return unit.shipped and unit.tracking_number.upper() == number.upper()
+
+
+def _already_shipped(units: Mapping[str, Unit], unit_ids: Sequence[str]) -> AlreadyShipped:
+    package_ids = Counter(units[unit_id].package_id for unit_id in unit_ids if units[unit_id].package_id)
+    return AlreadyShipped(package_ids.most_common(1)[0][0] if package_ids else "", tuple(unit_ids))
