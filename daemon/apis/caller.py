@@ -12,7 +12,7 @@ two answers in a row agree that the present one is impossible, or at once when t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -88,16 +88,17 @@ class Caller:
         *,
         lane: Lane,
         write: bool,
-        build: Callable[[], Awaitable[Request]],
+        build: Callable[[], Request],
         sent: object = None,
+        secrets: Iterable[str] = (),
     ) -> Any:
         """The decoded answer of a successful call; raises `ApiError` for every other end.
 
-        `build` makes the request once the turn has come; what it raises passes through unchanged. `sent` is the JSON
-        value in the body, so that an error message cannot repeat personal data out of it.
+        `build` makes the request once the turn has come. `sent` is the JSON value in the body and `secrets` what this
+        one request gives away, so that no error message can repeat either.
         """
         let_go_s = await self._pacer.permit(self.system, operation, lane)
-        request = await build()
+        request = build()
         started_s = self._clock.monotonic()
         try:
             response = await self._transport.send(request)
@@ -122,23 +123,20 @@ class Caller:
         if isinstance(failure, Throttled):
             rest = await self._pacer.throttled(self.system, operation, let_go_s, failure.after)
             failure = Throttled(failure.code, rest)
-        raise self._error(operation, failure, response.status, judgement, sent)
+        hidden = (*self._secrets(), *secrets)
+        raise ApiError(
+            system=self.system,
+            operation=operation,
+            verdict=failure,
+            status=response.status,
+            code=_plain(judgement.code),
+            message=clean(judgement.message, hidden, sent),
+            request_id=_plain(judgement.request_id),
+        )
 
     def error(self, operation: str, failure: Failure, message: str, *, status: int = 200) -> ApiError:
         """An error of our own finding about an answer that looked like a success. `message` is our own text."""
         return ApiError(system=self.system, operation=operation, verdict=failure, status=status, message=message)
-
-    def _error(self, operation: str, failure: Failure, status: int, judgement: Judgement, sent: object) -> ApiError:
-        secrets = tuple(self._secrets())
-        return ApiError(
-            system=self.system,
-            operation=operation,
-            verdict=failure,
-            status=status,
-            code=_plain(judgement.code),
-            message=clean(judgement.message, secrets, sent),
-            request_id=_plain(judgement.request_id),
-        )
 
     def _read_clock(self, response: Response, elapsed_s: float, failure: Failure | None) -> None:
         date_ms = http_date_ms(response.headers.get("date")) if "age" not in response.headers else None

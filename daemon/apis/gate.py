@@ -38,13 +38,14 @@ class Access(StrEnum):
     """TikTok closed the shop or seller account; not a token problem."""
 
 
-_ACCESS: Mapping[str, Access] = {
+ACCESS_AFTER: Mapping[str, Access] = {
     "expired": Access.NEEDS_REAUTH,
     "revoked": Access.DISCONNECTED,
     "scope": Access.INSUFFICIENT_PERMISSION,
     "key": Access.KEY_REFUSED,
     "shop_inactive": Access.SHOP_INACTIVE,
 }
+"""Where a `Reauth` verdict leaves us, by its code."""
 
 
 @dataclass(slots=True)
@@ -66,8 +67,8 @@ class Gate:
     @property
     def access(self) -> Access:
         """Where we stand; a refusal of everything outweighs a missing scope."""
-        for closed in sorted(self._closed.items()):
-            return _ACCESS[closed[1].code]
+        if self._closed:
+            return ACCESS_AFTER[self._closed[min(self._closed)].code]
         return Access.AUTHORIZED if self._opened_once else Access.UNKNOWN
 
     @property
@@ -78,12 +79,12 @@ class Gate:
     @property
     def reason(self) -> str:
         """What the other side said when it refused; "" while the gate is open."""
-        return next((str(closed.error) for _, closed in sorted(self._closed.items())), "")
+        return str(self._closed[min(self._closed)].error) if self._closed else ""
 
-    def enter(self, subject: str, operation: str) -> None:
-        """Pass, alone if this is a probe, or raise the refusal that closed the gate."""
+    def enter(self, subject: str, operation: str) -> bool:
+        """Pass, or raise the refusal that closed the gate; True: the gate is closed and this call is the probe."""
         if not self._closed:
-            return
+            return False
         now_s = self._clock.monotonic()
         due = [self._closed[name] for name in {EVERYTHING, subject} if name in self._closed]
         for closed in due:
@@ -91,6 +92,7 @@ class Gate:
                 raise again(closed.error, operation)
         for closed in due:
             closed.probe_at_s = now_s + self._probe_every_s
+        return bool(due)
 
     def refused(self, error: ApiError, subject: str) -> None:
         """Close: for `subject` when a scope is missing, else for everything."""

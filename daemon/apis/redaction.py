@@ -28,23 +28,27 @@ _IDENTIFIER = re.compile(r"\d{15,20}\.?")
 _SMALL = re.compile(r"\d{1,2}[.%]?")
 _HEADER = re.compile(r"x-tts-access-token|X-Pipe17-Key|Retry-After|Content-Type|content-type")
 _GAPS = re.compile(rf"{GAP}(?:[\s,;:]*{GAP})+")
-_VOCABULARY = frozenset(
-    """a access address already an and api app are auth authorization awaiting bad body buyer by call cannot channel code
-    complete conflict content could credentials currency data denied duplicate duplicated empty entity error exceeded
-    exist exists expired fail failed field fields for forbidden found fulfillment gateway grant header http id
-    identifier ids if in integration interface internal invalid ip is it item items json key length limit line lines
-    logistics many method missing must no not ok on order orders package packages parameter parameters path permission
-    please product products property query rate refund refused request required result results return service server
-    shipment shipments shipping shop signature sku status success system tag the there these this timeout timestamp
-    token too tracking type unauthorized unavailable unexpected unique unknown unsupported update upload value version
-    warehouse webhook wrong you your""".split()
+_VOCABULARY_TEXT = (
+    "a access address already an and api app are auth authorization awaiting bad body buyer by call "
+    "cannot channel code complete conflict content could credentials currency data denied duplicate "
+    "duplicated empty entity error exceeded exist exists expired fail failed field fields for forbidden "
+    "found fulfillment gateway grant header http id identifier ids if in integration interface internal "
+    "invalid ip is it item items json key length limit line lines logistics many method missing must no "
+    "not ok on order orders package packages parameter parameters path permission please product products "
+    "property query rate refund refused request required result results return service server shipment "
+    "shipments shipping shop signature sku status success system tag the there these this timeout "
+    "timestamp token too tracking type unauthorized unavailable unexpected unique unknown unsupported "
+    "update upload value version warehouse webhook wrong you your "
 )
-_PERSONAL_KEYS = frozenset(
-    """firstname lastname name fullname company address address1 address2 address3 address4 addressline1 addressline2
-    city town district state stateorprovince zip zipcode zipcodeorpostalcode postalcode phone phonenumber email
-    emailaddr emailaddress buyeremail buyermessage buyernickname note notes message customernote giftnote recipient
-    shippingaddress billingaddress recipientaddress senderaddress customer cpf cpfname""".split()
+_VOCABULARY = frozenset(_VOCABULARY_TEXT.split())
+_PERSONAL_KEYS_TEXT = (
+    "firstname lastname name fullname company address address1 address2 address3 address4 addressline1 "
+    "addressline2 city town district state stateorprovince zip zipcode zipcodeorpostalcode postalcode "
+    "phone phonenumber email emailaddr emailaddress buyeremail buyermessage buyernickname note notes "
+    "message customernote giftnote recipient shippingaddress billingaddress recipientaddress "
+    "senderaddress customer cpf cpfname "
 )
+_PERSONAL_KEYS = frozenset(_PERSONAL_KEYS_TEXT.split())
 
 
 def clean(message: str, secrets: Iterable[str] = (), sent: object = None) -> str:

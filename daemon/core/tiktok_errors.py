@@ -12,7 +12,7 @@ The business `code` decides; the HTTP status is asked only when there is no code
 the client itself (`timestamp`, `cipher`, `endpoint_gone`, and the two token words of REAUTH) come back to the caller
 only when the cure did not help. A code nobody documented is tried `UNKNOWN_CODE_TRIES` times and then dead and visible.
 
-Sources: the common error page and the error tables of every operation we use; `tests/core/tiktok_codes.json` lists them.
+Sources: the common error page and the error tables of every operation we use, listed in `tests/core/tiktok_codes.json`.
 """
 
 from __future__ import annotations

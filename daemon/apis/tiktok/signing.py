@@ -5,8 +5,8 @@
     sign    = hex(HMAC-SHA256(secret, secret + input + secret)), lower case
 
 Sign what you send: the same bytes go to `signature` and to the wire. Lists are one comma-joined value. A `page_token`
-may hold `+`, `/` and `=`: it is signed raw and percent-encoded on the wire. Source: "Sign your API request"; the vectors
-are in the tests.
+may hold `+`, `/` and `=`: it is signed raw and percent-encoded on the wire. Source: "Sign your API request"; the
+vectors are in the tests.
 """
 
 from __future__ import annotations

@@ -1,0 +1,56 @@
+"""What we assume about Pipe17 because no public source says it; each tag is in the README's list.
+
+Change a value here when somebody has proof; nothing else in the code repeats it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.core.assumption import Assumption
+
+ONE_ORDER_PER_POST = Assumption(
+    "P17-01", True, "POST /orders takes one object and answers with `order`; an answer with `orders` is understood too."
+)
+DUPLICATES_ARE_REFUSED = Assumption(
+    "P17-02",
+    True,
+    "A second order with the same extOrderId is refused with 409, or with 400 or 422 and a message about a duplicate. "
+    "Only a hit under `ext:` counts as proof that it exists.",
+)
+ORDERS_SORT_BY = Assumption(
+    "P17-03",
+    "updatedAt",
+    "Lists can be sorted by `updatedAt`. If that is refused, lists are read unsorted and each page is sorted here.",
+)
+PAGES_ADVANCE_BY_ROWS = Assumption(
+    "P17-04",
+    True,
+    "`skip` advances by the rows received; a list ends with `pagination.last` or an empty page, not with a short one.",
+)
+NO_RESULTS_IS_NOT_FOUND = Assumption(
+    "P17-05", "No results", "A missing record is a 404, or any refusal whose message is this text."
+)
+ACCEPTED_IS_LOOKED_UP = Assumption(
+    "P17-06",
+    True,
+    "Writes are synchronous. If an answer holds no record (202, or a job), the order is looked up under `ext:`, and "
+    "counts as unknown until it is found.",
+)
+KEY_HEADER = Assumption("P17-07", "X-Pipe17-Key", "One header carries the key, for every call.")
+PUT_REPLACES_ARRAYS = Assumption(
+    "P17-08", True, "PUT merges members at the top level and replaces arrays; arrays are always sent whole."
+)
+LARGEST_COUNT = Assumption("P17-09", 100, "100 rows a page are always allowed.")
+
+ASSUMPTIONS: tuple[Assumption[Any], ...] = (
+    ONE_ORDER_PER_POST,
+    DUPLICATES_ARE_REFUSED,
+    ORDERS_SORT_BY,
+    PAGES_ADVANCE_BY_ROWS,
+    NO_RESULTS_IS_NOT_FOUND,
+    ACCEPTED_IS_LOOKED_UP,
+    KEY_HEADER,
+    PUT_REPLACES_ARRAYS,
+    LARGEST_COUNT,
+)

@@ -1,0 +1,67 @@
+"""What we assume about TikTok because no public source says it; each tag is in the README's list.
+
+Change a value here when somebody has proof; nothing else in the code repeats it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.core.assumption import Assumption
+
+LOST_REFRESH_IS_TRIED_AGAIN = Assumption(
+    "TT-01",
+    True,
+    "Refreshing may kill the old refresh token at once. When the answer is lost, the old token is tried one more time; "
+    "if it is refused then, the owner must grant access again.",
+)
+BUSINESS_ERRORS_BY_CODE = Assumption(
+    "TT-02",
+    True,
+    "Business errors come with HTTP 200 and a code that is not 0, but any status is possible: the code decides, the "
+    "status only where there is no code.",
+)
+LISTS_ARE_COMMA_JOINED = Assumption("TT-03", ",", "A list in the query is one comma-joined value, not repeated keys.")
+FOREIGN_ID_FAILS_THE_PAGE = Assumption(
+    "TT-04",
+    True,
+    "One order id of another shop fails a whole detail call with 21008111; the ids are then asked one by one.",
+)
+SHIP_CALL_VERSIONS = Assumption(
+    "TT-05",
+    ("202309", "202610"),
+    "Both versions of Mark Package As Shipped work; the older one is called first, the newer when that one is gone.",
+)
+REGRANT_MAY_CHANGE_CIPHER = Assumption(
+    "TT-06", True, "A new grant may change the shop cipher: shops are read again after each one."
+)
+WEBHOOK_SIGNATURE_HEADERS = Assumption(
+    "TT-07",
+    ("authorization", "x-tt-signature"),
+    "Webhooks are signed in `Authorization`; one production report says `x-tt-signature`, which is looked at second.",
+)
+US_AUTHORIZE_PAGE = Assumption(
+    "TT-08",
+    "https://services.us.tiktokshop.com/open/authorize",
+    "The page where a US owner grants access; an older text says services.tiktokshops.us. TIKTOK_AUTHORIZE_URL "
+    "overrides it.",
+)
+SANDBOX_QUOTA_SLIDES = Assumption(
+    "TT-09", True, "The 1000 calls an hour of a sandbox shop are counted over a sliding hour."
+)
+READ_PERMISSION_IS_PER_RECORD = Assumption(
+    "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
+)
+
+ASSUMPTIONS: tuple[Assumption[Any], ...] = (
+    LOST_REFRESH_IS_TRIED_AGAIN,
+    BUSINESS_ERRORS_BY_CODE,
+    LISTS_ARE_COMMA_JOINED,
+    FOREIGN_ID_FAILS_THE_PAGE,
+    SHIP_CALL_VERSIONS,
+    REGRANT_MAY_CHANGE_CIPHER,
+    WEBHOOK_SIGNATURE_HEADERS,
+    US_AUTHORIZE_PAGE,
+    SANDBOX_QUOTA_SLIDES,
+    READ_PERMISSION_IS_PER_RECORD,
+)

@@ -1,0 +1,237 @@
+"""TikTok Shop as the flows see it: typed calls in, plain records or `ApiError` out.
+
+`at(lane)` gives the same client with another priority. Order and package records stay JSON objects here; `core` reads
+them. An answer that says success and lacks what a success must have is an error of its own (`shape`): for a read it is
+tried again, for a write it is `Unknown` and looked up. A page without its data never looks like the last page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from daemon.apis.caller import Caller, unreadable
+from daemon.apis.gate import PROBE_EVERY, Gate
+from daemon.apis.http import Transport
+from daemon.apis.pacing import CallObserver, Pacer
+from daemon.apis.tiktok.auth import TokenKeeper, TokenMemory
+from daemon.apis.tiktok.grants import App
+from daemon.apis.tiktok.operations import OPERATIONS
+from daemon.apis.tiktok.session import SYSTEM, Session, judge
+from daemon.apis.tiktok.shops import Shop
+from daemon.apis.tiktok.signing import joined
+from daemon.clock import Clock
+from daemon.core.carriers import Provider
+from daemon.core.lanes import Lane
+from daemon.core.reading import BadShape, identifier, record, records, required_text, text
+from daemon.core.tiktok_errors import ORDER_NOT_OURS
+from daemon.errors import ApiError
+
+IDS_IN_A_CALL = 50
+"""Order ids in one detail call, by the reference."""
+LARGEST_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One page of a search. `next_page_token` "" means that this was the last one."""
+
+    orders: list[dict[str, Any]]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """TikTok has the shipment; `warning` is its remark about the tracking number, "" when it has none."""
+
+    package_id: str
+    warning: str
+
+
+class TikTok:
+    """One shop. Every method raises `ApiError` with a verdict when it does not return."""
+
+    __slots__ = ("_lane", "_session")
+
+    def __init__(self, session: Session, lane: Lane = Lane.ORDERS) -> None:
+        self._session = session
+        self._lane = lane
+
+    @classmethod
+    def connect(
+        cls,
+        app: App,
+        *,
+        transport: Transport,
+        pacer: Pacer,
+        clock: Clock,
+        observer: CallObserver,
+        memory: TokenMemory,
+        probe_every: timedelta = PROBE_EVERY,
+    ) -> TikTok:
+        """Put the parts together; calls nobody. The pacer needs a budget for the system `tiktok`."""
+        gate = Gate(clock, probe_every)
+        caller = Caller(
+            system=SYSTEM,
+            judge=judge,
+            transport=transport,
+            pacer=pacer,
+            clock=clock,
+            observer=observer,
+            secrets=lambda: keeper.secrets(),
+            follow_clock=True,
+        )
+        keeper = TokenKeeper(app=app, caller=caller, memory=memory, clock=clock, gate=gate, probe_every=probe_every)
+        return cls(Session(app=app, caller=caller, keeper=keeper, gate=gate, clock=clock))
+
+    def at(self, lane: Lane) -> TikTok:
+        """The same client; its calls ride in `lane`."""
+        return TikTok(self._session, lane)
+
+    @property
+    def keeper(self) -> TokenKeeper:
+        """The grant: state, expiries, `exchange`, `authorize_url`."""
+        return self._session.keeper
+
+    async def shop(self) -> Shop:
+        """The shop we serve."""
+        return await self._session.shop(self._lane)
+
+    async def authorized_shops(self) -> tuple[Shop, ...]:
+        """Every shop that the grant covers."""
+        return await self._session.read_shops(self._lane)
+
+    async def search_orders(
+        self, *, update_time_ge: int, update_time_lt: int | None, page_token: str = "", page_size: int = LARGEST_PAGE
+    ) -> OrderPage:
+        """Orders changed in [ge, lt), epoch *seconds* as on the wire, oldest change first; one page.
+
+        Orders may carry a later `update_time` than `update_time_lt`: they changed while the search ran.
+        """
+        window = {"update_time_ge": update_time_ge}
+        if update_time_lt is not None:
+            window["update_time_lt"] = update_time_lt
+        params = {"page_size": str(page_size), "sort_field": "update_time", "sort_order": "ASC"}
+        if page_token:
+            params["page_token"] = page_token
+        data = await self._session.call("orders.search", self._lane, params=params, body=lambda _: window)
+        try:
+            found = record(data, "data")
+            return OrderPage(_objects(found, "orders"), text(found, "next_page_token"))
+        except BadShape as shape:
+            raise self._misshapen("orders.search", shape) from None
+
+    async def order_details(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The orders with these ids, at most 50; ids that TikTok does not know or that are not ours are left out."""
+        if len(ids) > IDS_IN_A_CALL:
+            raise ValueError(f"{len(ids)} order ids in one call, {IDS_IN_A_CALL} are allowed")
+        if not ids:
+            return []
+        try:
+            return await self._details(ids)
+        except ApiError as error:
+            if error.code != str(ORDER_NOT_OURS):
+                raise
+        if len(ids) == 1:
+            return []
+        orders: list[dict[str, Any]] = []
+        for order_id in ids:
+            orders += await self.order_details([order_id])
+        return orders
+
+    async def _details(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        data = await self._session.call("orders.detail", self._lane, params={"ids": joined(ids)})
+        try:
+            return _objects(record(data, "data"), "orders")
+        except BadShape as shape:
+            raise self._misshapen("orders.detail", shape) from None
+
+    async def mark_package_as_shipped(
+        self, order_id: str, unit_ids: Sequence[str], tracking_number: str, provider_id: str
+    ) -> Shipped:
+        """Ship these units of an order as one package (US, UK, EU, JP). No units named: the whole order."""
+        older: dict[str, Any] = {"tracking_number": tracking_number, "shipping_provider_id": provider_id}
+        newer: dict[str, Any] = {"shipping_info_list": [dict(older)]}
+        if unit_ids:
+            older["order_line_item_ids"] = list(unit_ids)
+            newer["order_line_list"] = [{"order_line_id": unit_id} for unit_id in unit_ids]
+        data = await self._session.call(
+            "packages.mark_shipped",
+            self._lane,
+            ids={"order_id": order_id},
+            body=lambda version: (older, newer)[version],
+        )
+        try:
+            shipped = record(data, "data")
+            warning = record(shipped.get("warning") or {}, "warning")
+            return Shipped(required_text(shipped, "package_id"), text(warning, "message"))
+        except BadShape as shape:
+            raise self._misshapen("packages.mark_shipped", shape) from None
+
+    async def ship_package(self, package_id: str, tracking_number: str, provider_id: str) -> None:
+        """Ship a package that exists already with the seller's own carrier (SEA, LATAM)."""
+        shipment = {"self_shipment": {"tracking_number": tracking_number, "shipping_provider_id": provider_id}}
+        await self._session.call("packages.ship", self._lane, ids={"package_id": package_id}, body=lambda _: shipment)
+
+    async def package(self, package_id: str) -> dict[str, Any]:
+        """A package as TikTok has it: status, tracking number, provider, unit ids."""
+        data = await self._session.call("packages.get", self._lane, ids={"package_id": package_id})
+        try:
+            return dict(record(data, "data"))
+        except BadShape as shape:
+            raise self._misshapen("packages.get", shape) from None
+
+    async def shipping_providers(
+        self, delivery_option_id: str, *, warehouse_region: str = "", buyer_region: str = ""
+    ) -> tuple[Provider, ...]:
+        """The carriers of a delivery option; EU shops must name both regions."""
+        params = {"warehouse_region": warehouse_region, "buyer_region": buyer_region}
+        data = await self._session.call(
+            "providers.list",
+            self._lane,
+            ids={"option_id": delivery_option_id},
+            params={key: value for key, value in params.items() if value},
+        )
+        try:
+            rows = records(record(data, "data"), "shipping_providers")
+            return tuple(Provider(required_text(row, "id"), required_text(row, "name")) for row in rows)
+        except BadShape as shape:
+            raise self._misshapen("providers.list", shape) from None
+
+    async def warehouses(self) -> list[dict[str, Any]]:
+        """The shop's warehouses, for sales and for returns."""
+        return await self._list("warehouses.list", "warehouses")
+
+    async def prerequisites(self) -> list[dict[str, Any]]:
+        """The shop checklist: `check_item`, `is_failed`, `fail_reasons`."""
+        return await self._list("prerequisites.check", "check_results")
+
+    async def webhooks(self) -> dict[str, str]:
+        """Registered addresses by event type."""
+        rows = await self._list("webhooks.list", "webhooks")
+        return {identifier(row, "event_type"): text(row, "address") for row in rows}
+
+    async def set_webhook(self, event_type: str, address: str) -> None:
+        """Register or replace the address of an event type: https, a domain name, no port."""
+        registration = {"address": address, "event_type": event_type}
+        await self._session.call("webhooks.set", self._lane, body=lambda _: registration)
+
+    async def delete_webhook(self, event_type: str) -> None:
+        """Remove the address of an event type; also fine when there is none."""
+        await self._session.call("webhooks.delete", self._lane, body=lambda _: {"event_type": event_type})
+
+    async def _list(self, operation: str, member: str) -> list[dict[str, Any]]:
+        data = await self._session.call(operation, self._lane)
+        try:
+            return _objects(record(data, "data"), member)
+        except BadShape as shape:
+            raise self._misshapen(operation, shape) from None
+
+    def _misshapen(self, operation: str, shape: BadShape) -> ApiError:
+        return self._session.caller.error(operation, unreadable(OPERATIONS[operation].write), str(shape))
+
+
+def _objects(data: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in records(data, member)]
