@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.apis.tiktok.assumptions import WEBHOOK_SIGNATURE_HEADERS
 from daemon.core import jsontext
-from daemon.core.reading import BadShape, identifier, record, text, whole
+from daemon.core.reading import BadShape, identifier, record, whole
 from daemon.core.tokens import Secret
 
 
@@ -60,7 +60,7 @@ def genuine(app_key: str, app_secret: Secret, headers: Mapping[str, str], body: 
     expected = hmac.digest(key, app_key.encode() + body, "sha256").hex().encode()
     sent = {name.lower(): value for name, value in headers.items()}
     candidates = (sent.get(name, "").strip() for name in WEBHOOK_SIGNATURE_HEADERS.value)
-    return any([hmac.compare_digest(expected, candidate.encode()) for candidate in candidates])
+    return any(hmac.compare_digest(expected, candidate.encode()) for candidate in candidates)
 
 
 def read(body: bytes) -> Notification:
@@ -75,8 +75,10 @@ def read(body: bytes) -> Notification:
     data = record(raw.get("data") or {}, "data")
     order_ids = _order_ids(data)
     timestamp_s = whole(raw, "timestamp") or 0
-    moment = whole(data, "update_time") if not isinstance(data.get("update_time"), str) else data["update_time"]
-    key = identifier(raw, "tts_notification_id") or f"{topic}:{','.join(order_ids)}:{moment or timestamp_s}"
+    key = (
+        identifier(raw, "tts_notification_id")
+        or f"{topic}:{','.join(order_ids)}:{whole(data, 'update_time') or timestamp_s}"
+    )
     return Notification(topic, key, identifier(raw, "shop_id"), timestamp_s, order_ids, data)
 
 
