@@ -10,13 +10,15 @@ update addressed by an external id, no change of a fulfillment.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.core.jsontext import loads
+from daemon.core.jsontext import dumps
 from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.pipe17.audit import Audit, By
 from daemon.sandbox.pipe17.books import Books, Quantity
@@ -33,6 +35,9 @@ from daemon.sandbox.wire import Call, Loss, Reply
 
 ALTERNATE = {"orders": {"ext": "extOrderId", "api": "extOrderApiId"}, "fulfillments": {"ext": "extFulfillmentId"}}
 """Prefix of an address to the member it looks up, per entity."""
+
+DEEPEST = 400
+"""A body with more brackets is written once before it is believed, because it may be nested too deep to be written."""
 
 REFUSED = {
     FaultKind.RATE_LIMIT: Refusal(429, "Too many requests"),
@@ -248,9 +253,20 @@ def _json_body(call: Call) -> Any:
     if not call.body or not call.headers.get("content-type", "").lower().startswith("application/json"):
         return None
     try:
-        return loads(call.body)
+        body = json.loads(call.body, parse_float=_as_stored, parse_constant=_as_stored)
+        if call.body.count(b"{") + call.body.count(b"[") > DEEPEST:
+            dumps(body)
     except (ValueError, RecursionError):
         return None
+    return body
+
+
+def _as_stored(text: str) -> Decimal:
+    """A number with a fraction as the vendor keeps it: a double, whatever its digits were."""
+    stored = Decimal(repr(float(text)))
+    if not stored.is_finite():
+        raise ValueError(text)
+    return stored
 
 
 def _refused(fault: Fault, now_ms: int) -> Reply:
