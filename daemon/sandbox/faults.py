@@ -103,10 +103,10 @@ class Faults:
         for fault in faults:
             self.add(fault)
 
-    def add(self, fault: Fault) -> Fault:
-        """Put a fault at the end of the list; the copy that is returned counts its hits."""
+    def add(self, fault: Fault, *, first: bool = False) -> Fault:
+        """Put a fault at the end (or the head) of the list; the copy that is returned counts its hits."""
         mine = replace(fault)
-        self.items.append(mine)
+        self.items.insert(0 if first else len(self.items), mine)
         return mine
 
     def add_json(self, raw: dict[str, Any]) -> Fault:

@@ -44,6 +44,10 @@ def test_the_first_that_fits_wins_and_a_spent_one_makes_room() -> None:
     faults = Faults(Fault(FaultKind.RESET), Fault(FaultKind.GARBAGE, times=None))
     kinds = [picked.kind for _ in range(3) if (picked := faults.pick("x", 0, RNG))]
     assert kinds == [FaultKind.RESET, FaultKind.GARBAGE, FaultKind.GARBAGE]
+    faults.add(Fault(FaultKind.DELAY), first=True)
+    picked = faults.pick("x", 0, RNG)
+    assert picked is not None
+    assert picked.kind is FaultKind.DELAY
     faults.clear()
     assert faults.pick("x", 0, RNG) is None
 

@@ -10,11 +10,12 @@ The mask is `*`. The state and the country stay readable in every mask.
 
 from __future__ import annotations
 
-import json
 from enum import Enum
+from functools import lru_cache
 
 from daemon.sandbox.tiktok.options import DAY_MS
 from daemon.sandbox.tiktok.records import Address, Order
+from daemon.sandbox.tiktok.shapes import encode
 
 FORGOTTEN_AFTER_MS = 30 * DAY_MS
 
@@ -53,10 +54,11 @@ def phone_masked(text: str) -> str:
     return text[:6] + "***" + text[-2:] if len(text) > 8 else "***"
 
 
+@lru_cache(4096)
 def recipient(address: Address, sight: Sight, *, omit: bool) -> str:
     """`recipient_address` as JSON text; `omit` leaves out what is empty instead of sending `""`."""
     if sight is Sight.EMPTY:
-        return "{}" if omit else json.dumps(dict.fromkeys(_shown(address, Sight.MASKED), ""), separators=(",", ":"))
+        return "{}" if omit else encode(dict.fromkeys(_shown(address, Sight.MASKED), ""))
     members: dict[str, object] = dict(_shown(address, sight))
     hidden = sight is Sight.MASKED
     levels = [
@@ -74,7 +76,7 @@ def recipient(address: Address, sight: Sight, *, omit: bool) -> str:
         members["delivery_preferences"] = {"drop_off_location": ""}
     else:
         members = {name: value for name, value in members.items() if value != ""}
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False)
+    return encode(members)
 
 
 def _shown(address: Address, sight: Sight) -> dict[str, str]:

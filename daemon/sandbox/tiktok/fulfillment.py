@@ -7,7 +7,6 @@ the request blocks the call.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -16,7 +15,7 @@ from daemon.sandbox.tiktok.logistics import OPTION_NAMES, Logistics
 from daemon.sandbox.tiktok.market import Market
 from daemon.sandbox.tiktok.options import HOUR_MS, MARK_REGIONS
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
-from daemon.sandbox.tiktok.shapes import Ask, Refused
+from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 
 CORRECTION_MS = 72 * HOUR_MS
 ORDERS_PER_TRACKING_NUMBER = 20
@@ -180,7 +179,7 @@ class Fulfillment:
             "create_time": package.create_ms // 1000,
             "update_time": package.update_ms // 1000,
         }
-        return json.dumps(row, separators=(",", ":"))
+        return encode(row)
 
     def _may_ship(self, order: Order) -> None:
         if order.fulfillment_type != "FULFILLMENT_BY_SELLER":

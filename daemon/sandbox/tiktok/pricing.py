@@ -10,13 +10,13 @@ Money is `Decimal`; on the wire it is a text without trailing zeros, as live pay
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from daemon.sandbox.tiktok.options import TikTokOptions
+from daemon.sandbox.tiktok.shapes import encode
 
 CENT = Decimal("0.01")
 
@@ -120,7 +120,7 @@ def unit_static(spec: UnitSpec, unit_id: str, options: TikTokOptions) -> str:
     }
     if tax:
         members["item_tax"] = [{"tax_type": "SALES_TAX", "tax_amount": amount(tax), "tax_rate": options.tax_rate}]
-    return json.dumps(members, separators=(",", ":"))[1:-1]
+    return encode(members)[1:-1]
 
 
 def payment(specs: Sequence[UnitSpec], shipping: Shipping, options: TikTokOptions) -> dict[str, str]:

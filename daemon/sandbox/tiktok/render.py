@@ -8,13 +8,14 @@ it.
 
 from __future__ import annotations
 
-import json
+from functools import lru_cache
 from typing import Any
 
 from daemon.sandbox.tiktok.addresses import Sight, recipient, sight_of
 from daemon.sandbox.tiktok.index import hash_text
 from daemon.sandbox.tiktok.options import DAY_MS, HOUR_MS, TikTokOptions
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
+from daemon.sandbox.tiktok.shapes import encode
 
 CALENDAR = (("rts_sla_time", 3 * DAY_MS), ("tts_sla_time", 4 * DAY_MS), ("shipping_due_time", 4 * DAY_MS))
 
@@ -30,12 +31,16 @@ class Chance:
 
     def yes(self) -> bool:
         """One throw; the level is how likely it says yes."""
+        return self.throw() < self._level
+
+    def throw(self) -> int:
+        """A number below 1024."""
         state = self._state
         state ^= (state << 13) & 0xFFFFFFFF
         state ^= state >> 17
         state ^= (state << 5) & 0xFFFFFFFF
         self._state = state
-        return (state & 1023) < self._level
+        return state & 1023
 
 
 class Renderer:
@@ -63,7 +68,7 @@ class Renderer:
         members = self._moving(order, chance)
         address = recipient(order.address, sight, omit=chance.yes())
         lines = ",".join(self._unit(order, unit, variant, chance) for unit in order.units)
-        moving = json.dumps(members, separators=(",", ":"), ensure_ascii=False)[1:-1]
+        moving = encode(members)[1:-1]
         return f'{{{order.static},{moving},"recipient_address":{address},"line_items":[{lines}]}}'
 
     def _moving(self, order: Order, chance: Chance) -> dict[str, Any]:
@@ -108,26 +113,16 @@ class Renderer:
         return members
 
     def _unit(self, order: Order, unit: Unit, variant: str, chance: Chance) -> str:
-        members: dict[str, Any] = {"display_status": unit.status}
         package = self._packages.get(unit.package_id)
-        if package:
-            members["package_id"] = package.id
-            members["package_status"] = package.status
-        elif not chance.yes():
-            members["package_id"] = "" if chance.yes() else "0"
-        sent = package if package and package.tracking_number else None
-        _put(members, chance, "tracking_number", sent.tracking_number if sent else "")
-        _put(members, chance, "shipping_provider_id", sent.provider_id if sent else "", an_id=True)
-        _put(members, chance, "shipping_provider_name", sent.provider_name if sent else "")
-        _put(members, chance, "cancel_user", unit.cancel_user)
-        _put(members, chance, "cancel_reason", unit.cancel_reason)
-        _put(members, chance, "room_id", "")
+        if package is None and unit.live and not unit.parts:
+            return f"{{{unit.static},{_waiting_unit(unit.status, chance.throw() % 32, self._options.sparse)}}}"
+        members = _unit_members(unit, package, chance)
         if unit.shipped_ms is not None:
             members["rts_time"] = unit.shipped_ms // 1000
         if unit.parts and (variant == "detail" or not chance.yes()):
             members["combined_listing_skus"] = unit.recipe
             members["sub_item_info"] = [self._part(order, part) for part in unit.parts]
-        return f"{{{unit.static},{json.dumps(members, separators=(',', ':'), ensure_ascii=False)[1:-1]}}}"
+        return f"{{{unit.static},{encode(members)[1:-1]}}}"
 
     def _part(self, order: Order, part: Part) -> dict[str, Any]:
         package = self._packages.get(part.package_id)
@@ -152,6 +147,29 @@ class Renderer:
         }
 
 
+def _unit_members(unit: Unit, package: Package | None, chance: Chance) -> dict[str, Any]:
+    members: dict[str, Any] = {"display_status": unit.status}
+    if package:
+        members["package_id"] = package.id
+        members["package_status"] = package.status
+    elif not chance.yes():
+        members["package_id"] = "" if chance.yes() else "0"
+    sent = package if package and package.tracking_number else None
+    _put(members, chance, "tracking_number", sent.tracking_number if sent else "")
+    _put(members, chance, "shipping_provider_id", sent.provider_id if sent else "", an_id=True)
+    _put(members, chance, "shipping_provider_name", sent.provider_name if sent else "")
+    _put(members, chance, "cancel_user", unit.cancel_user)
+    _put(members, chance, "cancel_reason", unit.cancel_reason)
+    _put(members, chance, "room_id", "")
+    return members
+
+
+@lru_cache(1024)
+def _waiting_unit(status: str, seed: int, level: float) -> str:
+    """The changing members of a unit that nothing has happened to yet; there are few different ones."""
+    return encode(_unit_members(Unit("", "", "", "", status), None, Chance(seed + 1, level)))[1:-1]
+
+
 def order_static(order: dict[str, Any], payment: dict[str, str], create_ms: int, options: TikTokOptions) -> str:
     """The unchanging members of an order, as JSON without the braces."""
     members = {
@@ -174,7 +192,7 @@ def order_static(order: dict[str, Any], payment: dict[str, str], create_ms: int,
     }
     chance = Chance(hash_text(order["id"]), options.sparse)
     kept = {name: value for name, value in members.items() if value not in ("", False) or not chance.yes()}
-    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False)[1:-1]
+    return encode(kept)[1:-1]
 
 
 def _put(members: dict[str, Any], chance: Chance, name: str, value: str, *, an_id: bool = False) -> None:

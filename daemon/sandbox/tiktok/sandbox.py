@@ -8,7 +8,7 @@ around it ask `next_due_ms`, `deliveries_due` and report `delivery_result` for t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import formatdate
 from random import Random
@@ -26,7 +26,7 @@ from daemon.sandbox.tiktok.market import Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
-from daemon.sandbox.tiktok.shapes import Ask, Refused
+from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
 from daemon.sandbox.wire import Call, Loss, Reply
 
@@ -134,7 +134,7 @@ class TikTokSandbox:
         self._requests += 1
         stamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%d%H%M%S")
         request_id = f"{stamp}{self._requests:020X}"
-        head = f'{{"code":{code},"message":{json.dumps(message)},"request_id":"{request_id}","data":'
+        head = f'{{"code":{code},"message":{encode(message)},"request_id":"{request_id}","data":'
         headers = {"content-type": "application/json", "date": formatdate(now_ms // 1000, usegmt=True), **headers}
         return Reply(status, f"{head}{data}}}".encode(), headers)
 
@@ -196,8 +196,8 @@ class TikTokSandbox:
         *,
         paid: bool = True,
         order_id: str = "",
-        shipping: Shipping | None = None,
-        address: Address | None = None,
+        shipping: Shipping | Mapping[str, str] | None = None,
+        address: Address | Mapping[str, str] | None = None,
         order_type: str = "NORMAL",
         sample: bool = False,
         release_ms: int | None = None,
@@ -206,14 +206,19 @@ class TikTokSandbox:
         buyer_id: str = "",
         buyer_message: str = "",
     ) -> str:
-        """A buyer checks out: one entry of `skus` is one unit. Returns the order's id."""
+        """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
+
+        What is a dataclass here may also be a mapping with its names, for callers that speak JSON.
+        """
+        where = address if isinstance(address, Address) else self._address(address or {})
+        charged = shipping if isinstance(shipping, Shipping) else Shipping(**(shipping or {}))
         order = self.market.place(
             skus,
             self._now(),
             paid=paid,
             order_id=order_id,
-            shipping=shipping or Shipping(),
-            address=address or Address(region_code=self.options.region),
+            shipping=charged,
+            address=where,
             order_type=order_type,
             sample=sample,
             release_ms=release_ms,
@@ -228,9 +233,10 @@ class TikTokSandbox:
         """The payment of an unpaid order comes through."""
         self.market.pay(self.order(order_id), self._now())
 
-    def change_address(self, order_id: str, address: Address) -> None:
+    def change_address(self, order_id: str, address: Address | Mapping[str, str]) -> None:
         """The buyer edits the address."""
-        self.market.change_address(self.order(order_id), address, self._now())
+        where = address if isinstance(address, Address) else self._address(address)
+        self.market.change_address(self.order(order_id), where, self._now())
 
     def cancel_order(self, order_id: str, *, by: str = "BUYER", reason: str = "") -> None:
         """The whole order is cancelled at once; `by` BUYER, SELLER or SYSTEM."""
@@ -259,6 +265,9 @@ class TikTokSandbox:
     def complete(self, order_id: str) -> None:
         """The return window is over."""
         self.market.advance(self.order(order_id), "COMPLETED", self._now())
+
+    def _address(self, members: Mapping[str, str]) -> Address:
+        return Address(**{"region_code": self.options.region, **members})
 
     def touch(self, order_id: str) -> None:
         """Something changed that nobody can see; only `update_time` moves."""
@@ -305,13 +314,31 @@ class TikTokSandbox:
 
     # -- evidence
 
+    def state(self) -> dict[str, Any]:
+        """What the shop remembers, in short."""
+        orders = {
+            order.id: {
+                "status": order.status,
+                "update_ms": order.update_ms,
+                "units": {unit.id: [unit.seller_sku, unit.status, unit.package_id] for unit in order.units},
+            }
+            for order in self.book.orders.values()
+        }
+        packages = {
+            package.id: [package.order_id, package.status, package.tracking_number, package.provider_name]
+            for package in self.book.packages.values()
+        }
+        hooks = {event: item.address for event, item in self.webhooks.registered.items()}
+        waiting = [item.as_json() for item in self.webhooks.waiting.values()]
+        return {"orders": orders, "packages": packages, "webhooks": hooks, "deliveries": waiting}
+
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
         """The recorded calls of one operation; with `effective` only those that did what was asked."""
         return [call for call in self.calls if call.operation == operation and (call.effective or not effective)]
 
 
 def _text(data: dict[str, Any] | str) -> str:
-    return data if isinstance(data, str) else json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return data if isinstance(data, str) else encode(data)
 
 
 def _raiser(refusal: Refused) -> Callable[[int], tuple[dict[str, Any], str]]:

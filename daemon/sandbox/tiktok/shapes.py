@@ -7,11 +7,15 @@ anywhere is refused: no operation we simulate takes one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 BAD_PARAMETER = 36009004
+
+encode: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""Compact JSON, the encoder made once: a page of 100 orders encodes some 500 small objects."""
 
 
 class Refused(Exception):

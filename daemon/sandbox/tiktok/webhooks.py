@@ -18,7 +18,7 @@ from typing import Any
 
 from daemon.sandbox.tiktok.options import HOUR_MS, MINUTE_MS, TikTokOptions
 from daemon.sandbox.tiktok.routes import EVENT_TYPES
-from daemon.sandbox.tiktok.shapes import Ask, bad
+from daemon.sandbox.tiktok.shapes import Ask, bad, encode
 
 LADDER_MS = (2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS)
 """How long after each failure the next attempt leaves."""
@@ -151,7 +151,7 @@ class Webhooks:
         members["shop_id"] = self.options.shop_id
         members["timestamp"] = at_ms // 1000
         members["data"] = dict(sorted(data.items()))
-        return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+        return encode(members).encode()
 
     def _queue(self, event: str, url: str, body: bytes, due_ms: int) -> None:
         self._numbers += 1
