@@ -1,0 +1,71 @@
+"""Cuts `tiktok.json` out of the full TikTok Shop description: the operations that the sandbox simulates, with the
+components they refer to, in their own words.
+
+    python tests/contracts/extract.py path/to/tiktok-shop.json > tests/contracts/tiktok.json
+
+The full description is derived from the models of the package `tiktok-shop-api` (MIT): names, types, enums, required.
+Two older versions have no entry there and borrow the newer one's answer: the order detail of 202309 and Mark Package As
+Shipped of 202309 (same answer, other request).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+OPERATIONS = (
+    ("get", "/authorization/202309/shops"),
+    ("post", "/order/202309/orders/search"),
+    ("get", "/order/202507/orders"),
+    ("post", "/fulfillment/202610/orders/{order_id}/packages"),
+    ("post", "/fulfillment/202309/packages/{package_id}/ship"),
+    ("post", "/fulfillment/202309/packages/search"),
+    ("get", "/fulfillment/202309/packages/{package_id}"),
+    ("post", "/fulfillment/202309/orders/{order_id}/split"),
+    ("post", "/fulfillment/202309/orders/{order_id}/shipping_info/update"),
+    ("get", "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"),
+    ("get", "/logistics/202309/warehouses"),
+    ("get", "/event/202309/webhooks"),
+    ("put", "/event/202309/webhooks"),
+    ("delete", "/event/202309/webhooks"),
+    ("get", "/product/202312/prerequisites"),
+)
+WEBHOOKS = ("1", "3", "4", "6", "7", "11")
+
+
+def references(value: Any) -> Iterator[str]:
+    """The names of the components that a piece of the description refers to."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "$ref":
+                yield item.rsplit("/", 1)[1]
+            else:
+                yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def extract(full: dict[str, Any]) -> dict[str, Any]:
+    """The part of the description that we simulate."""
+    paths: dict[str, Any] = {}
+    for method, path in OPERATIONS:
+        paths.setdefault(path, {})[method] = full["paths"][path][method]
+    webhooks = {number: full["webhooks"][number] for number in WEBHOOKS}
+    schemas = full["components"]["schemas"]
+    wanted: dict[str, Any] = {}
+    waiting = [*references(paths), *references(webhooks)]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted[name] = schemas[name]
+            waiting.extend(references(schemas[name]))
+    components = {"schemas": {name: wanted[name] for name in sorted(wanted)}}
+    return {"info": full["info"], "paths": paths, "webhooks": webhooks, "components": components}
+
+
+if __name__ == "__main__":
+    print(json.dumps(extract(json.loads(Path(sys.argv[1]).read_text())), indent=1))

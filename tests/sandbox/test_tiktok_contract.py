@@ -1,0 +1,209 @@
+"""What the simulated TikTok Shop says, held against the vendor's description and the vendor's own samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from shop_caller import HOUR_MS, Shop, open_shop
+
+from daemon.sandbox.tiktok import UnitSpec
+
+HERE = Path(__file__).parent.parent
+CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
+SAMPLES = {path.stem: json.loads(path.read_text()) for path in (HERE / "samples" / "tiktok").glob("*.json")}
+PROVIDERS = "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"
+MARK = "/fulfillment/202610/orders/{order_id}/packages"
+BUNDLE = UnitSpec("SET", "30", parts=(("A", 2, "10"), ("B", 1, "10")))
+
+
+def close(schema: Any) -> Any:
+    """The schema with every object closed: a member that the vendor does not name is an error."""
+    if isinstance(schema, list):
+        return [close(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: close(item) for name, item in schema.items()}
+    if schema.get("type") == "object" and "properties" in schema:
+        closed["additionalProperties"] = False
+    return closed
+
+
+COMPONENTS = close(CONTRACT["components"])
+
+
+def check(name_or_ref: Any, value: Any) -> None:
+    jsonschema.validate(value, {**name_or_ref, "components": COMPONENTS})
+
+
+def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
+    """Every operation's answer after a busy day: (method, contract path, answer)."""
+
+    def call(method: str, path: str, body: object = None, cut: str = "", **kw: Any) -> Any:
+        query = kw.pop("query", None)
+        answer = json.loads(shop.raw(method, path, query, body, **kw).body)
+        assert answer["code"] == 0, (path, answer)
+        return method.lower(), cut or path, answer
+
+    place = shop.sandbox.place_order
+    shipped, split, bundle = place(("A", "A", "B")), place(("A", "B")), place((BUNDLE,))
+    place(("A",), paid=False)
+    cancelled = place((UnitSpec("G", "0", is_gift=True, gift_retail_price="4"),), sample=True)
+    shop.sandbox.cancel_order(cancelled)
+    place(("F",), fulfillment_type="FULFILLMENT_BY_TIKTOK", shipping_type="TIKTOK")
+    shop.clock.forward(HOUR_MS)
+    place(("A",))
+    units = [unit.id for unit in shop.sandbox.order(shipped).units]
+    body = {"order_line_list": [{"order_line_id": units[0]}], "shipping_info_list": [shop.shipment(number="9" * 12)]}
+    yield call("POST", f"/fulfillment/202610/orders/{shipped}/packages", body, MARK)
+    yield call("POST", f"/fulfillment/202309/orders/{shipped}/packages", shop.shipment([units[1]], "TRACK2"), MARK)
+    yield call("POST", f"/fulfillment/202309/orders/{bundle}/packages", shop.shipment(number="TRACK3"), MARK)
+    groups = [{"id": "g1", "order_line_item_ids": [shop.sandbox.order(split).units[0].id]}]
+    path = "/fulfillment/202309/orders/{order_id}/split"
+    _, _, answer = done = call("POST", path.replace("{order_id}", split), {"splittable_groups": groups}, path)
+    yield done
+    package = answer["data"]["packages"][0]["id"]
+    path = "/fulfillment/202309/packages/{package_id}/ship"
+    yield call("POST", path.replace("{package_id}", package), {"self_shipment": shop.shipment(number="TRACK4")}, path)
+    path = "/fulfillment/202309/orders/{order_id}/shipping_info/update"
+    yield call("POST", path.replace("{order_id}", bundle), shop.shipment(number="TRACK5"), path)
+    path = "/fulfillment/202309/packages/{package_id}"
+    for package_id in shop.sandbox.book.packages:
+        yield call("GET", path.replace("{package_id}", package_id), None, path)
+    shop.sandbox.carrier_scan(shipped)
+    shop.clock.forward(40_000)
+    query = {"page_size": "3", "sort_field": "update_time", "sort_order": "ASC"}
+    yield call("POST", "/order/202309/orders/search", {"update_time_ge": 0}, query={**query, "page_size": "100"})
+    yield call("POST", "/order/202309/orders/search", {"update_time_ge": 0}, query=query)
+    yield call("POST", "/order/202309/orders/search", {"update_time_ge": 4_000_000_000}, query=query)
+    yield call("POST", "/fulfillment/202309/packages/search", {}, query=query)
+    yield call("GET", "/order/202507/orders", query={"ids": ",".join(shop.sandbox.book.orders)})
+    yield call("GET", PROVIDERS.replace("{delivery_option_id}", "7091146663229654785"), None, PROVIDERS)
+    yield call("GET", "/logistics/202309/warehouses")
+    yield call("GET", "/authorization/202309/shops", cipher=False)
+    hook = {"event_type": "ORDER_STATUS_CHANGE", "address": "https://hooks.example.test/tiktok"}
+    yield call("GET", "/event/202309/webhooks")
+    yield call("PUT", "/event/202309/webhooks", hook)
+    yield call("GET", "/event/202309/webhooks")
+    yield call("DELETE", "/event/202309/webhooks", {"event_type": "ORDER_STATUS_CHANGE"})
+    shop.sandbox.logistics.failed = {"BANk_ACCOUNT": ["no account"], "SOMETHING_NEW": []}
+    yield call("GET", "/product/202312/prerequisites")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_answer_is_of_the_vendors_shape(seed: int) -> None:
+    answered = set()
+    for method, path, answer in everything(open_shop(seed)):
+        check(CONTRACT["paths"][path][method]["response"], answer)
+        answered.add((method, path))
+    assert answered == {(method, path) for path, methods in CONTRACT["paths"].items() for method in methods}
+
+
+@pytest.mark.parametrize("region", ["GB", "VN", "DE"])
+def test_other_markets_have_the_shape_too(region: str) -> None:
+    shop = open_shop(region=region, currency="GBP")
+    order_id = shop.ready(("A", "B"))
+    reference = CONTRACT["paths"]["/order/202507/orders"]["get"]["response"]
+    check(reference, json.loads(shop.raw("GET", "/order/202507/orders", {"ids": order_id}).body))
+
+
+def test_webhooks_are_of_the_vendors_shape() -> None:
+    shop = open_shop(app_webhook_url="https://hooks.example.test/all")
+    first, second = shop.ready(("A", "B")), shop.sandbox.place_order(("A",))
+    shop.sandbox.request_cancel(first)
+    shop.sandbox.change_address(second, {"city": "Reno"})
+    shop.sandbox.cancel_order(second)
+    path = f"/fulfillment/202309/orders/{first}/split"
+    unit = shop.sandbox.order(first).units[0].id
+    shop.call("POST", path, None, {"splittable_groups": [{"id": "1", "order_line_item_ids": [unit]}]})
+    shop.sandbox.announce_expiry(1_800_000_000)
+    shop.sandbox.revoke_grant()
+    seen = set()
+    for delivery in shop.sandbox.deliveries_due(shop.clock.at_ms):
+        body = json.loads(delivery.body)
+        check(CONTRACT["webhooks"][str(body["type"])]["schema"], body)
+        seen.add(str(body["type"]))
+    assert seen == set(CONTRACT["webhooks"])
+
+
+def kinds(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every member of a JSON value with its type; list positions do not count."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from kinds(item, f"{path}.{name}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from kinds(item, f"{path}[]")
+    else:
+        yield path, type(value).__name__
+
+
+@pytest.mark.parametrize(
+    ("sample", "method", "path"),
+    [
+        ("get-order-list", "post", "/order/202309/orders/search"),
+        ("get-order-detail", "get", "/order/202507/orders"),
+        ("get-authorized-shops", "get", "/authorization/202309/shops"),
+        ("get-shop-webhooks", "get", "/event/202309/webhooks"),
+        ("get-package-detail", "get", "/fulfillment/202309/packages/{package_id}"),
+        ("search-package", "post", "/fulfillment/202309/packages/search"),
+        ("mark-package-as-shipped", "post", MARK),
+        ("ship-package", "post", "/fulfillment/202309/packages/{package_id}/ship"),
+        ("split-orders", "post", "/fulfillment/202309/orders/{order_id}/split"),
+        ("get-shipping-providers", "get", PROVIDERS),
+        ("get-warehouse-list", "get", "/logistics/202309/warehouses"),
+        ("check-listing-prerequisites", "get", "/product/202312/prerequisites"),
+    ],
+)
+def test_members_have_the_types_of_the_official_sample(sample: str, method: str, path: str) -> None:
+    official = dict(kinds(SAMPLES[sample]["response_sample"]))
+    ours: dict[str, str] = {}
+    for seed in range(3):
+        for its_method, its_path, answer in everything(open_shop(seed)):
+            if (its_method, its_path) == (method, path):
+                ours.update(kinds(answer))
+    shared = official.keys() & ours.keys()
+    assert {name: ours[name] for name in shared} == {name: official[name] for name in shared}
+    assert len(shared) >= min(len(official), 4) or len(shared) == len(ours)
+    assert set(ours) - set(official) <= named_by_the_contract(path, method)
+
+
+def named_by_the_contract(path: str, method: str) -> set[str]:
+    """The members that the description names; the samples leave some of them out."""
+
+    def walk(schema: dict[str, Any], prefix: str) -> Iterator[str]:
+        if "$ref" in schema:
+            schema = CONTRACT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+        if schema.get("type") == "array":
+            yield from walk(schema["items"], f"{prefix}[]")
+        elif "properties" in schema:
+            for name, item in schema["properties"].items():
+                yield from walk(item, f"{prefix}.{name}")
+        else:
+            yield prefix
+
+    return set(walk(CONTRACT["paths"][path][method]["response"], ""))
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES))
+def test_official_requests_pass_the_door(sample: str) -> None:
+    shop = open_shop()
+    official = SAMPLES[sample]
+    path = official["path"].replace("{", "").replace("}", "")
+    query = {
+        item["name"]: "1" for item in official["query_params"] if item["name"] not in ("app_key", "timestamp", "sign")
+    }
+    query.pop("shop_cipher", None)
+    query.pop("page_token", None)
+    query.update(
+        {name: value for name, value in (("sort_field", "update_time"), ("sort_order", "ASC")) if name in query}
+    )
+    body = official["request_sample"]
+    if sample == "update-shop-webhook":
+        assert body["address"].startswith("https://")
+    answer = json.loads(shop.raw(official["method"], path, query, body, cipher=sample != "get-authorized-shops").body)
+    assert answer["code"] not in (36009004, 36009009, 36009010), answer
