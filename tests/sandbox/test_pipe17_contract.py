@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 
 from pipe17_org import ADA, CONTRACT, EXT, MUG, ORDER, TEA, Org, check, check_answer
@@ -23,7 +22,7 @@ def test_the_fixture_of_a_create_is_a_valid_request_and_nothing_of_it_is_lost() 
 
 
 def test_the_answer_to_a_create_is_the_fixture_of_an_order_on_hold() -> None:
-    org = Org(Pipe17Options(hold_rule=timedelta(minutes=60), automation_after=timedelta()))
+    org = Org(Pipe17Options(hold_rule_ms=3_600_000, automation_after_ms=0))
     status, answer = org.call("POST", "/orders", {**ORDER, "holdUntil": "2025-03-04T18:05:11.000Z"})
     check_answer("orders.create", status, answer)
     made = answer["order"]

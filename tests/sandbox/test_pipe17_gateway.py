@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pipe17_org import EXT, Org, check_answer, order
 
-from daemon.sandbox.pipe17 import Pipe17Options
+from daemon.sandbox.pipe17 import HoldFrom, Pipe17Options
+from daemon.sandbox.pipe17.shapes import ORDER as KEPT
 from daemon.sandbox.wire import Call
 
 
@@ -153,6 +157,40 @@ def test_every_call_is_recorded_whatever_came_of_it() -> None:
     assert org.sandbox.calls[0].body["extOrderId"] == EXT
     assert org.sandbox.calls[2].query == {"count": "5"}
     assert org.options.api_key not in repr(org.sandbox.calls)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(sorted(KEPT)), inner, max_size=4),
+    max_leaves=12,
+)
+MEMBERS = st.dictionaries(st.sampled_from([*sorted(KEPT), "shipmentId", "other"]), ANYTHING, max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["GET", "POST", "PUT"]),
+    st.sampled_from(["orders", "shipments", "fulfillments", "orders/known", "orders/ext%3A1", "orders/%ff%00"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["count", "skip", "order", "keys", "status", "since", "updatedSince", "tags"]), st.text()
+        )
+    ),
+    MEMBERS | st.lists(MEMBERS, max_size=2) | ANYTHING,
+)
+def test_whatever_is_sent_is_answered(method: str, path: str, query: list[tuple[str, str]], body: Any) -> None:
+    org = Org(
+        Pipe17Options(grants={"orders": "crul", "shipments": "rl", "fulfillments": "crl"}, hold_from=HoldFrom.CHANNEL)
+    )
+    known = org.create("1")["orderId"]
+    raw = json.dumps(body).encode()
+    headers = {"x-pipe17-key": org.options.api_key, "content-type": "application/json"}
+    call = Call(method, "/api/v3/" + path.replace("known", known), tuple(query), headers, raw)
+    for _ in range(2):
+        reply = org.sandbox.handle(call)
+        assert json.loads(reply.body)["code"] == reply.status
+        org.wait(5_000)
+    assert org.call("GET", "/orders", query={"keys": "*"})[0] == 200
 
 
 def test_bodies_are_not_kept_when_a_benchmark_says_so() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from daemon.sandbox.pipe17.table import Row, Table
 
 def many(number: int, **options: Any) -> Org:
     """An organisation with orders `0`, `1`, ..., a minute apart, that automation has not seen yet."""
-    org = Org(Pipe17Options(automation_after=timedelta(days=9), **options))
+    org = Org(Pipe17Options(automation_after_ms=10**9, **options))
     for name in range(number):
         org.create(str(name))
         org.wait(60_000)
@@ -198,7 +197,7 @@ def test_values_that_can_not_be_are_400(query: dict[str, str]) -> None:
 
 
 def test_a_change_shows_in_lists_later_and_as_it_was_when_made() -> None:
-    org = Org(Pipe17Options(list_lag=timedelta(seconds=30), automation_after=timedelta(days=1)))
+    org = Org(Pipe17Options(list_lag_ms=30_000, automation_after_ms=10**8))
     order_id = org.create()["orderId"]
     assert org.get()["orderId"] == order_id
     waited = 0
@@ -217,7 +216,7 @@ def test_a_change_shows_in_lists_later_and_as_it_was_when_made() -> None:
 
 
 def test_a_late_row_appears_behind_a_cursor_that_has_passed_it() -> None:
-    org = Org(Pipe17Options(list_lag=timedelta(seconds=30), automation_after=timedelta(days=1)), seed=3)
+    org = Org(Pipe17Options(list_lag_ms=30_000, automation_after_ms=10**8), seed=3)
     org.create("late")
     created_ms = org.clock.at_ms
     org.wait(100)

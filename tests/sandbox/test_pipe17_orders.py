@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -126,7 +125,7 @@ def test_an_array_is_answered_item_by_item() -> None:
 
 
 def test_202_creates_later_and_says_nothing_of_a_duplicate() -> None:
-    org = Org(Pipe17Options(creation=Creation.ACCEPTED, accepted_after=timedelta(seconds=2)))
+    org = Org(Pipe17Options(creation=Creation.ACCEPTED, accepted_after_ms=2_000))
     assert org.call("POST", "/orders", order()) == (202, {"success": True, "code": 202})
     assert org.call("POST", "/orders", order())[0] == 202
     assert org.call("GET", f"/orders/ext%3A{EXT}")[0] == 404

@@ -62,7 +62,7 @@ class Books:
         return f"{self._rng.getrandbits(64):016x}"
 
     def _listed_at_ms(self, at_ms: int) -> int | None:
-        lag_ms = int(self.options.list_lag.total_seconds() * 1000)
+        lag_ms = self.options.list_lag_ms
         return at_ms + self._rng.randrange(lag_ms + 1) if lag_ms else None
 
     def add_order(self, members: Mapping[str, Any], integration: str, at_ms: int, by: By) -> Row:

@@ -42,7 +42,7 @@ class Desk:
             return Refusal(400, "Validation failed", tuple(problems))
         if self._books.own_order(members["extOrderId"], integration) is not None:
             self._books.audit.refused_creates[members["extOrderId"]] += 1
-            return Refusal(400 if self._books.options.duplicate is Duplicate.BAD_REQUEST else 409, DUPLICATE)
+            return Refusal(400 if self._books.options.duplicate == Duplicate.BAD_REQUEST else 409, DUPLICATE)
         return members
 
     def create(self, members: Mapping[str, Any], integration: str, at_ms: int) -> Row:
@@ -104,8 +104,8 @@ class Desk:
             return True
         active = self._books.active_shipments(row.id)
         until = self._books.options.edits_until
-        if until is EditsUntil.ROUTED:
+        if until == EditsUntil.ROUTED:
             return bool(active)
-        if until is EditsUntil.SENT:
+        if until == EditsUntil.SENT:
             return any(item.document["status"] not in UNSENT for item in active)
         return False

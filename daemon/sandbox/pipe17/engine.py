@@ -15,7 +15,6 @@ order that is not sent yet changes its address or lines, its requests are cancel
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from enum import Enum
 from heapq import heappop, heappush
 from typing import Any
@@ -94,13 +93,13 @@ class Engine:
         status = row.document["status"]
         if status == "new":
             self._held_by_rule.discard(row.id)
-            self._push(at_ms + _ms(options.automation_after), Step.AUTOMATE, row.id)
+            self._push(at_ms + options.automation_after_ms, Step.AUTOMATE, row.id)
         elif status == "onHold":
             until_ms = instant_ms(row.document.get("holdUntil"))
             if until_ms is not None:
                 self._push(max(at_ms, until_ms), Step.RELEASE, row.id)
         elif status == "readyForFulfillment":
-            self._push(at_ms + _ms(options.routing_after), Step.ROUTE, row.id)
+            self._push(at_ms + options.routing_after_ms, Step.ROUTE, row.id)
         elif status == "canceled":
             self.cancel_shipments(row, at_ms, By.CONNECTOR)
         self.advance(at_ms)
@@ -110,9 +109,9 @@ class Engine:
             return
         options = self._books.options
         start_ms = at_ms
-        if options.hold_from is HoldFrom.CHANNEL:
-            start_ms = instant_ms(row.document.get("extOrderCreatedAt")) or at_ms
-        until_ms = start_ms + _ms(options.hold_rule)
+        if options.hold_from == HoldFrom.CHANNEL:
+            start_ms = min(at_ms, instant_ms(row.document.get("extOrderCreatedAt")) or at_ms)
+        until_ms = start_ms + options.hold_rule_ms
         changes: dict[str, Any] = {"status": "readyForFulfillment", "autoEngUpdateStatus": "updated"}
         if until_ms > at_ms:
             changes |= {"status": "onHold", "holdUntil": iso(until_ms)}
@@ -182,7 +181,7 @@ class Engine:
         for shipment in unsent:
             self._cancel_shipment(shipment, at_ms, By.ENGINE)
         if unsent:
-            self._push(at_ms + _ms(self._books.options.routing_after), Step.ROUTE, row.id)
+            self._push(at_ms + self._books.options.routing_after_ms, Step.ROUTE, row.id)
             self.advance(at_ms)
 
     def cancel_shipments(self, row: Row, at_ms: int, by: By, *, restock: bool = False) -> None:
@@ -243,7 +242,3 @@ class Engine:
             wanted = disposition(row.document, self._facts(order_id))
             if wanted != row.document.get("disposition"):
                 self._books.change_order(row, {"disposition": wanted}, at_ms, By.ENGINE)
-
-
-def _ms(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)

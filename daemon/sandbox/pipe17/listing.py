@@ -238,7 +238,7 @@ def _whole(given: Mapping[str, list[str]], name: str, least: int, problems: list
     if not values:
         return None
     text = values[0]
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < least:
         problems.append(f"{name} must be an integer of at least {least}")
         return None
     return int(text)

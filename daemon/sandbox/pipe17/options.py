@@ -1,14 +1,14 @@
 """What the public evidence leaves open about Pipe17, as switches, and the few rules an organisation sets for itself.
 
 The defaults are the assumptions the connector is written for; every test layer may turn any of them, also while the
-sandbox runs (that is why this one dataclass is not frozen). Nothing here adds an ability that no public source shows.
+sandbox runs and through the control API, which speaks JSON: so this one dataclass is not frozen, choices are words, and
+durations are milliseconds of the service's clock. Nothing here adds an ability that no public source shows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 
 
@@ -26,7 +26,7 @@ class Creation(StrEnum):
 
     SYNCHRONOUS = "200"
     ACCEPTED = "202"
-    """202 without the record, which exists `accepted_after` later."""
+    """202 without the record, which exists `accepted_after_ms` later."""
 
 
 class EditsUntil(StrEnum):
@@ -63,7 +63,7 @@ CHANNEL_GRANTS: Mapping[str, str] = {"orders": "crul", "shipments": "rl", "fulfi
 
 @dataclass(slots=True, kw_only=True)
 class Pipe17Options:
-    """The organisation, its key and the open questions. Durations are `timedelta`."""
+    """The organisation, its key and the open questions."""
 
     base_path: str = "/api/v3"
     api_key: str = "5f1d6c0f9be24a7782c3a1d0e94b6f57"
@@ -76,7 +76,7 @@ class Pipe17Options:
 
     duplicate: Duplicate = Duplicate.CONFLICT
     creation: Creation = Creation.SYNCHRONOUS
-    accepted_after: timedelta = timedelta(seconds=2)
+    accepted_after_ms: int = 2_000
     echo_updates: bool = True
     """Whether the answer to a PUT holds the record."""
     edits_until: EditsUntil = EditsUntil.SENT
@@ -88,17 +88,17 @@ class Pipe17Options:
     sort_keys: tuple[str, ...] = ("createdAt", "updatedAt")
     since_exclusive: bool = False
     """Whether `since` and `updatedSince` leave out the instant they name."""
-    list_lag: timedelta = timedelta()
+    list_lag_ms: int = 0
     """Longest time a list goes on showing the old state of a record; each change draws its own between 0 and this."""
 
-    hold_rule: timedelta = timedelta()
+    hold_rule_ms: int = 0
     """The organisation's rule for new orders: how long they are held (0: not at all)."""
     hold_from: HoldFrom = HoldFrom.INGEST
     releases_connector_holds: bool = False
     """Whether the hold engine also releases, at `holdUntil`, an order that its creator put on hold."""
-    automation_after: timedelta = timedelta(seconds=1)
+    automation_after_ms: int = 1_000
     """How long an order stays `new` before automation looks at it."""
-    routing_after: timedelta = timedelta(seconds=1)
+    routing_after_ms: int = 1_000
     """How long an order stays `readyForFulfillment` before it has shipping requests."""
 
     request_per_line: bool = False
@@ -113,3 +113,5 @@ class Pipe17Options:
 
     record_bodies: bool = True
     """Whether `calls` keeps the bodies of requests; benchmarks turn it off."""
+    keep_calls: int = 200_000
+    """Beyond this the older half of `calls` is forgotten."""

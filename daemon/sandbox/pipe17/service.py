@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -52,7 +51,7 @@ class Pipe17Sandbox:
     def __init__(
         self,
         clock: Clock,
-        rng: Random,
+        rng: Random | None = None,
         faults: Faults | None = None,
         options: Pipe17Options | None = None,
     ) -> None:
@@ -60,8 +59,8 @@ class Pipe17Sandbox:
         self.faults = faults or Faults()
         self.calls: list[Recorded] = []
         self._clock = clock
-        self._rng = rng
-        self.books = Books(self.options, rng)
+        self._rng = rng or Random(17)
+        self.books = Books(self.options, self._rng)
         self.engine = Engine(self.books)
         self._desk = Desk(self.books, self.engine)
         self._warehouse = Warehouse(self.books, self.engine)
@@ -127,12 +126,11 @@ class Pipe17Sandbox:
         integration = self.options.integration
         members = self._desk.check_new(body, integration)
         if isinstance(members, Refusal):
-            if members.message == DUPLICATE and self.options.duplicate is Duplicate.ITEM_FAILED:
+            if members.message == DUPLICATE and self.options.duplicate == Duplicate.ITEM_FAILED:
                 return failure(Refusal(200, DUPLICATE), orders=[{"status": "failed", "message": DUPLICATE}])
             return failure(members)
-        if self.options.creation is Creation.ACCEPTED:
-            delay_ms = self.options.accepted_after // timedelta(milliseconds=1)
-            self._desk.create_later(members, integration, now_ms + delay_ms)
+        if self.options.creation == Creation.ACCEPTED:
+            self._desk.create_later(members, integration, now_ms + self.options.accepted_after_ms)
             return success({}, 202)
         return success({"order": self._desk.create(members, integration, now_ms).document})
 
@@ -145,7 +143,7 @@ class Pipe17Sandbox:
 
     def _create_fulfillment(self, body: Any, now_ms: int) -> Reply:
         members, problems = clean(body, FULFILLMENT)
-        shipment = self.books.shipments.get(members.get("shipmentId", ""))
+        shipment = None if problems else self.books.shipments.get(members.get("shipmentId", ""))
         if not problems and (shipment is None or not self._sees(shipment)):
             problems.append("shipmentId is not a shipping request")
         if problems or shipment is None:
@@ -189,6 +187,27 @@ class Pipe17Sandbox:
                 loss=_loss(fault),
             )
         )
+        if len(self.calls) > self.options.keep_calls:
+            del self.calls[: len(self.calls) // 2]
+
+    # --- evidence ----------------------------------------------------------------------------------------------------
+
+    def next_due_ms(self) -> int | None:
+        """When something happens by itself: a hold ends, an order is routed. None: nothing is waiting."""
+        return self.engine.next_due_ms
+
+    def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
+        """The recorded calls of one operation; with `effective` only those that did what was asked."""
+        return [call for call in self.calls if call.operation == operation and (call.effective or not effective)]
+
+    def state(self) -> dict[str, Any]:
+        """What the organisation has, in short."""
+        self.advance()
+        return {
+            "orders": {row.document["extOrderId"]: row.document["status"] for row in self.books.orders},
+            "shipments": {row.id: [row.document["extOrderId"], row.document["status"]] for row in self.books.shipments},
+            "fulfillments": {row.id: row.document["extOrderId"] for row in self.books.fulfillments},
+        }
 
     # --- people and warehouses ---------------------------------------------------------------------------------------
 

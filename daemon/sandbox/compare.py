@@ -1,0 +1,207 @@
+"""Do both sides agree? What the simulated shop and the simulated Pipe17 hold, compared record by record.
+
+This is the judge of the demo and of the simulation, so it shares no code with the connector: what Pipe17 should hold is
+worked out here again, from TikTok's own records. It is meant for a moment when everything has settled; what is still
+under way shows as a difference.
+
+    every order that should be there is there exactly once, and nothing else is
+    on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent
+    the same quantity of each SKU, the same total, the same address
+    every fulfillment <-> exactly one package with its tracking number and its units, and the other way round
+
+Texts of differences name members, never what is in them: addresses stay out of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from daemon.sandbox.pipe17 import ROUTABLE, Pipe17Sandbox
+from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
+
+PLATFORM = "FULFILLMENT_BY_TIKTOK"
+HELD = frozenset({"UNPAID", "ON_HOLD"})
+SHIPPED = frozenset({"AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"})
+
+Skus = Mapping[str, int | Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing on which the sides do not agree. `kind` is a short stable word, `text` is for a person."""
+
+    kind: str
+    order_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the connector was told. `excused` are orders that a person has to look at anyway (open exceptions)."""
+
+    hold: timedelta = timedelta(minutes=60)
+    pull_on_hold: bool = True
+    pull_platform: bool = False
+    since_ms: int | None = None
+    """Orders created before this, and shipped or cancelled, need not be there."""
+    excused: Collection[str] = ()
+
+
+def compare(
+    orders: Mapping[str, Order],
+    packages: Mapping[str, Package],
+    pipe17: Pipe17Sandbox,
+    now_ms: int,
+    rules: Rules | None = None,
+) -> list[Difference]:
+    """All differences, in the order of TikTok's orders; none when both sides agree."""
+    pipe17.advance()
+    rules = rules or Rules()
+    found: list[Difference] = []
+    for order in orders.values():
+        if order.id not in rules.excused:
+            found.extend(_order_differences(order, packages, pipe17, now_ms, rules))
+    for row in pipe17.books.orders:
+        name = row.document["extOrderId"]
+        if row.owner == pipe17.options.integration and name not in orders:
+            found.append(Difference("unknown_order", name, "is in Pipe17, but TikTok has no such order"))
+    return found
+
+
+def _order_differences(
+    order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sandbox, now_ms: int, rules: Rules
+) -> Iterator[Difference]:
+    rows = [row for row in pipe17.books.orders.find("extOrderId", order.id) if row.owner == pipe17.options.integration]
+    wanted = _expected(order, now_ms, rules)
+    if not rows:
+        if wanted.present:
+            yield Difference("missing", order.id, f"is {order.status} at TikTok and not in Pipe17")
+        return
+    if len(rows) > 1:
+        yield Difference("doubled", order.id, f"is in Pipe17 {len(rows)} times")
+    if wanted.absent:
+        yield Difference("not_wanted", order.id, f"is {order.status} at TikTok and should not be in Pipe17")
+        return
+    document = rows[0].document
+    if not wanted.status(document["status"]):
+        yield Difference("status", order.id, f"is {order.status} at TikTok and {document['status']} in Pipe17")
+    if any("*" in str(value) for value in document.get("shippingAddress", {}).values()):
+        yield Difference("masked", order.id, "has a masked address in Pipe17")
+    if order.status != "CANCELLED":
+        yield from _content(order, document)
+    if order.fulfillment_type != PLATFORM:
+        yield from _shipments(order, packages, pipe17)
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Whether Pipe17 must or must not have the order, and which of its statuses are right."""
+
+    present: bool
+    absent: bool
+    status: Callable[[str], bool]
+
+
+def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
+    if order.fulfillment_type == PLATFORM:
+        return _Expected(
+            rules.pull_platform and order.status not in HELD and order.status != "CANCELLED",
+            not rules.pull_platform,
+            lambda status: status in ("fulfilled", "canceled"),
+        )
+    if order.paid_ms is None:
+        return _Expected(False, order.status != "CANCELLED", lambda status: status == "canceled")
+    if order.status == "CANCELLED":
+        return _Expected(False, False, lambda status: status in ("canceled", "fulfilled"))
+    in_window = now_ms < order.paid_ms + rules.hold // timedelta(milliseconds=1)
+    if order.status in SHIPPED:
+        old = rules.since_ms is not None and order.create_ms < rules.since_ms
+        wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
+        return _Expected(not old and not in_window, False, lambda status: status not in wrong)
+    if order.status in HELD or in_window:
+        return _Expected(rules.pull_on_hold, not rules.pull_on_hold, lambda status: status not in ROUTABLE)
+    return _Expected(True, False, lambda status: status not in ("onHold", "draft", "canceled", "fulfilled"))
+
+
+def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
+    live = list(order.live())
+    have: Counter[str] = Counter()
+    for line in document.get("lineItems", ()):
+        have[line.get("sku", "")] += line.get("quantity", 0)
+    if not any(dict(have) == skus for skus in _readings(live)):
+        yield Difference(
+            "lines", order.id, f"has {sum(have.values())} units in Pipe17, {len(live)} at TikTok, or others"
+        )
+    payment = json.loads("{" + order.static + "}").get("payment", {})
+    if document.get("currency") != payment.get("currency"):
+        yield Difference("currency", order.id, "has another currency in Pipe17")
+    total = document.get("totalPrice")
+    if len(live) == len(order.units) and total != Decimal(payment.get("total_amount", "0")):
+        yield Difference("total", order.id, f"costs {total} in Pipe17 and {payment.get('total_amount')} at TikTok")
+    if order.status not in HELD and order.fulfillment_type != PLATFORM and order.shipping_type != "TIKTOK":
+        members = ", ".join(_other_members(order, document.get("shippingAddress", {})))
+        if members:
+            yield Difference("address", order.id, f"goes elsewhere in Pipe17: {members}")
+
+
+def _other_members(order: Order, address: Mapping[str, str]) -> Iterator[str]:
+    theirs = order.address
+    wanted = {
+        "firstName": {theirs.first_name},
+        "lastName": {theirs.last_name},
+        "address1": {theirs.line1},
+        "address2": {theirs.line2},
+        "city": {theirs.city},
+        "stateOrProvince": {theirs.state_code, theirs.state},
+        "zipCodeOrPostalCode": {theirs.postal_code},
+        "country": {theirs.region_code},
+    }
+    return (member for member, values in wanted.items() if address.get(member, "") not in values)
+
+
+def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sandbox) -> Iterator[Difference]:
+    fulfillments = [
+        row.document
+        for row in pipe17.books.fulfillments.find("extOrderId", order.id)
+        if row.owner == pipe17.options.integration and row.document.get("fulfillmentType") != "rejected"
+    ]
+    sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
+    told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
+    for package in sent:
+        if package.tracking_number not in told:
+            yield Difference("package_unknown", order.id, f"package {package.id} has no fulfillment in Pipe17")
+    for fulfillment in fulfillments:
+        name = fulfillment["fulfillmentId"]
+        matching = [package for package in sent if package.tracking_number == _tracking(fulfillment)]
+        if len(matching) != 1:
+            yield Difference("shipment", order.id, f"fulfillment {name} has {len(matching)} packages at TikTok")
+            continue
+        units = [unit for unit in map(order.unit, matching[0].unit_ids) if unit is not None]
+        apart = [part for unit in order.units for part in unit.parts if part.id in matching[0].part_ids]
+        have: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            have[line.get("sku", "")] += line.get("quantity", 0)
+        if not any(dict(have) == skus for skus in _readings(units, apart)):
+            yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
+
+
+def _tracking(fulfillment: Mapping[str, Any]) -> str:
+    value = fulfillment.get("trackingNumber") or fulfillment.get("trackingNumbers") or ""
+    return value if isinstance(value, str) else str(value[0])
+
+
+def _readings(units: list[Unit], apart: Sequence[Part] = ()) -> tuple[Skus, Skus]:
+    """Units by SKU: bundles as they are sold, and as their parts (`apart`: parts that travel without their unit)."""
+    whole: Counter[str] = Counter(unit.seller_sku or unit.sku_id for unit in units)
+    parts: Counter[str] = Counter()
+    for unit in units:
+        for sku in [part.seller_sku or part.sku_id for part in unit.parts] or [unit.seller_sku or unit.sku_id]:
+            parts[sku] += 1
+    parts.update(part.seller_sku or part.sku_id for part in apart)
+    return dict(whole), dict(parts)
