@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import FINISHED, Event, State, after
-from daemon.core.owed import Absent, Done, Dropped, Finding, Later, Outcome, Owed, Refused, Settled
+from daemon.core.owed import Absent, Done, Dropped, Later, Outcome, Owed, Refused, Settled
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_kind, open_exception, show_findings
@@ -123,9 +124,9 @@ def _done(tx: Tx, claimed: Owed, end: _Ending, done: Done, now_ms: int, *, newer
             end.due_at_ms = done.hold_until_ms
     end.source_version = max(end.source_version, done.source_version)
     _unflag(tx, claimed, end, "delivered", now_ms)
-    if done.findings:
+    if done.findings or end.flagged:
         show_findings(tx, claimed.flow, claimed.key, claimed.group, done.findings, now_ms)
-        end.flagged = 1
+    end.flagged = int(bool(done.findings))
 
 
 def _flag(tx: Tx, claimed: Owed, end: _Ending, finding: Finding, now_ms: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from daemon.core.owed import Finding
+from daemon.core.findings import Finding
 from daemon.store.database import Tx
 
 

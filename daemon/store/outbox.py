@@ -101,7 +101,7 @@ def stage(tx: Tx, flow: str, change: Change, row: Owed | None, wanted: Wanted, n
     """Take a wanted state in. The newest replaces the payload and raises the version; a state that the row already
     waits to send, or that the other side already accepted, changes nothing (a back-off goes on as it was)."""
     if wanted.findings or (row is not None and row.flagged):
-        show_findings(tx, flow, change.key, change.group, wanted.findings, now_ms)
+        show_findings(tx, flow, change.key, wanted.group or change.group, wanted.findings, now_ms)
     if row is None:
         _insert(tx, flow, change, wanted, now_ms)
         return Moved(None, wanted.state, due_at_ms=wanted.due_at_ms)
@@ -123,7 +123,9 @@ def stage(tx: Tx, flow: str, change: Change, row: Owed | None, wanted: Wanted, n
 def _insert(tx: Tx, flow: str, change: Change, wanted: Wanted, now_ms: int) -> None:
     content = _content(change, wanted, now_ms)
     standing = _standing(wanted.state, wanted, now_ms)
-    tx.run("outbox_insert", (flow, change.key, change.group, *content, wanted.reason, *standing, now_ms))
+    tx.run(
+        "outbox_insert", (flow, change.key, wanted.group or change.group, *content, wanted.reason, *standing, now_ms)
+    )
     if wanted.findings:
         tx.run("outbox_flag_key", (flow, change.key))
     book(tx, flow, None, wanted.state)

@@ -253,3 +253,10 @@ SELECT value FROM facts WHERE name = ?;
 
 -- name: facts_all
 SELECT name, value, updated_at_ms FROM facts ORDER BY name;
+
+-- name: outbox_standing
+SELECT state, due_at_ms FROM outbox WHERE flow = ? AND key = ?;
+
+-- The order behind an id of the other side.
+-- name: outbox_by_remote_id
+SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND remote_id = ? AND remote_id <> '' LIMIT 1;

@@ -1,0 +1,147 @@
+"""Whether each side lets us in. A refusal pauses sends, never intake; it is said once, loudly, and so is the recovery.
+
+A refused system is probed at most once per `PROBE_EVERY`; every successful read of a poller is a probe, too. While any
+side refuses us, pushers claim nothing: rows keep their place, no attempt is counted, and everything goes out once after
+the owner has granted access again (design law 8). The state lives in the store as the fact `connection:<system>`, so
+`status` shows it when the daemon is down, and as an open exception of the flow `connection`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import anyio
+
+from daemon.clock import Clock
+from daemon.core.findings import Finding
+from daemon.core.verdicts import Reauth
+from daemon.errors import ApiError
+from daemon.store import exceptions, facts
+from daemon.store.database import Database, Tx
+
+log = logging.getLogger("daemon.connections")
+
+PROBE_EVERY = timedelta(seconds=60)
+
+CURES: Mapping[str, str] = {
+    "tiktok:expired": "the shop owner must grant access again: run `tiktok-pipe17 connect`",
+    "tiktok:revoked": "the shop owner removed the app: run `tiktok-pipe17 connect` and grant access again",
+    "tiktok:scope": "the grant lacks a scope: add it in Partner Center, then have the master account grant again",
+    "tiktok:key": "TIKTOK_APP_KEY or TIKTOK_APP_SECRET is wrong: compare both with Partner Center",
+    "tiktok:shop_inactive": "TikTok has switched the shop off: look into Seller Center",
+    "pipe17:key": "PIPE17_API_KEY is wrong or was regenerated: copy the integration's key again",
+    "pipe17:scope": "the key lacks a grant: give the integration access to orders, shipments and fulfillments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """How one side treats us: `state` is connected, refused, unreachable or unknown."""
+
+    state: str
+    code: str
+    text: str
+    since_ms: int
+
+
+class Connections:
+    """The state of both sides, and the gate the pushers wait at."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._states: dict[str, ConnectionState] = {}
+        self._probes: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._open = anyio.Event()
+        self._open.set()
+
+    def watch(self, system: str, probe: Callable[[], Awaitable[None]]) -> None:
+        """Know a system; `probe` is its cheapest authorised read."""
+        self._states[system] = ConnectionState("unknown", "", "not called yet", self._clock.now_ms())
+        self._probes[system] = probe
+
+    def state(self, system: str) -> ConnectionState:
+        """How this side treats us now."""
+        return self._states[system]
+
+    @property
+    def refused(self) -> bool:
+        """True while any side refuses our credentials."""
+        return any(state.state == "refused" for state in self._states.values())
+
+    async def opened(self) -> None:
+        """Until no side refuses us."""
+        await self._open.wait()
+
+    async def accept(self, system: str) -> None:
+        """A call succeeded."""
+        before = self._states[system]
+        if before.state == "connected":
+            return
+        self._states[system] = ConnectionState("connected", "", "", self._clock.now_ms())
+        if before.state != "unknown":
+            log.warning("%s lets us in again", system, extra={"system": system})
+        await self._remember(system)
+        if not self.refused:
+            self._open.set()
+
+    async def fail(self, error: ApiError, *, refused: bool) -> None:
+        """A call failed: by refusing us (`refused`) or because nobody answered."""
+        code = getattr(error.verdict, "code", "")
+        state, before = "refused" if refused else "unreachable", self._states[error.system]
+        if (before.state, before.code) == (state, code) or (before.state == "refused" and not refused):
+            return
+        cure = CURES.get(f"{error.system}:{code}", "") if refused else "we go on trying"
+        text = f"{error}; {cure}" if cure else str(error)
+        self._states[error.system] = ConnectionState(state, code, text, self._clock.now_ms())
+        if refused:
+            self._open = anyio.Event() if self._open.is_set() else self._open
+            log.error("%s refuses us; sends are paused: %s", error.system, text, extra={"system": error.system})
+        else:
+            log.warning("%s cannot be reached: %s", error.system, text, extra={"system": error.system})
+        await self._remember(error.system)
+
+    async def run(self) -> None:
+        """Probe what refuses us (or was never called), forever."""
+        while True:
+            for system, state in list(self._states.items()):
+                if state.state in ("refused", "unknown"):
+                    await self._probe(system)
+            await anyio.sleep(PROBE_EVERY.total_seconds())
+
+    async def _probe(self, system: str) -> None:
+        try:
+            await self._probes[system]()
+        except ApiError as error:
+            await note_failure(self, error)
+        else:
+            await self.accept(system)
+
+    async def _remember(self, system: str) -> None:
+        state, now_ms = self._states[system], self._clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            facts.put(
+                tx,
+                f"connection:{system}",
+                {"state": state.state, "code": state.code, "text": state.text, "since_ms": state.since_ms},
+                now_ms,
+            )
+            if state.state == "refused":
+                finding = Finding(f"{system}_{state.code}", state.text)
+                exceptions.open_exception(tx, "connection", system, system, finding, now_ms)
+            else:
+                exceptions.close_all(tx, "connection", system, now_ms, "let in again")
+
+        await self._database.write(work)
+
+
+async def note_failure(connections: Connections, error: ApiError) -> None:
+    """Tell `connections` what a failed call says about the connection, if anything."""
+    if isinstance(error.verdict, Reauth):
+        await connections.fail(error, refused=True)
+    elif error.status == 0 or error.status >= 500:
+        await connections.fail(error, refused=False)

@@ -1,0 +1,273 @@
+"""Pull orders: from TikTok Shop into Pipe17, each exactly once, none before its hold is over.
+
+    source   orders/search by update time, from the last fetch's start minus `OVERLAP`, in slices of `SLICE`
+    decide   core.orders.plan_order: held, `onHold`, `new`, `canceled`, or nothing for ever
+    deliver  reads the order *again*, plans again, then creates it or puts what differs
+    settle   asks Pipe17 for `ext:<order id>`
+
+The hold is a due time on the row. When it comes, `deliver` reads the order from TikTok before anything becomes
+routable, so an address changed in minute 59 is the one that is released, and an order cancelled in it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from daemon.apis.pipe17.client import Pipe17
+from daemon.apis.tiktok.client import TikTok
+from daemon.clock import Clock
+from daemon.core.findings import Finding
+from daemon.core.jsontext import digest, dumps
+from daemon.core.lanes import Lane
+from daemon.core.lifecycle import State
+from daemon.core.order_facts import facts_of
+from daemon.core.orders import OrderPlan, OrderRules, plan_order
+from daemon.core.orders_diff import changes, essential, findings
+from daemon.core.owed import (
+    Absent,
+    Change,
+    Done,
+    Dropped,
+    Later,
+    Outcome,
+    Owed,
+    Page,
+    Refused,
+    SetAside,
+    Settled,
+    Wanted,
+)
+from daemon.core.reading import BadShape, required_text, seconds_as_ms
+from daemon.core.tiktok_order import read_order
+from daemon.core.verdicts import Rejected
+from daemon.errors import ApiError
+from daemon.flows.flow import Attempt, Known
+from daemon.flows.order_reader import OrderReader
+from daemon.flows.ownership import Ownership
+
+NAME = "orders"
+OVERLAP = timedelta(minutes=10)
+"""Read again at every fetch: the search index lags, and update times move while a page is read (contract 3.6)."""
+SLICE = timedelta(days=7)
+"""Longest window of one fetch (contract 14 #7)."""
+GONE_RECHECK = timedelta(minutes=5)
+_MALFORMED = "malformed_record"
+
+
+class PullOrders:
+    """The flow; see the module."""
+
+    name = NAME
+    lane = Lane.ORDERS
+    concurrency = 64
+
+    def __init__(
+        self, tiktok: TikTok, pipe17: Pipe17, clock: Clock, rules: OrderRules, every: timedelta, ownership: Ownership
+    ) -> None:
+        self.every = every
+        self._tiktok = tiktok.at(Lane.ORDERS)
+        self._pipe17 = pipe17.at(Lane.ORDERS)
+        self._orders = OrderReader(self._tiktok)
+        self._clock = clock
+        self._rules = rules
+        self._ownership = ownership
+
+    async def source(self, cursor: str | None) -> AsyncIterator[Page]:
+        start_ms = self._first_start_ms() if cursor is None else int(cursor)
+        while True:
+            now_ms = self._clock.now_ms()
+            slice_end_ms = start_ms + _ms(SLICE)
+            end_ms = slice_end_ms if slice_end_ms < now_ms else None
+            async for page in self._window(start_ms - _ms(OVERLAP), end_ms, str(end_ms or now_ms)):
+                yield page
+            if end_ms is None:
+                return
+            start_ms = end_ms
+
+    async def _window(self, start_ms: int, end_ms: int | None, cursor: str) -> AsyncIterator[Page]:
+        token = ""
+        while True:
+            found = await self._tiktok.search_orders(
+                update_time_ge=max(start_ms, 0) // 1000,
+                update_time_lt=None if end_ms is None else -(-end_ms // 1000),
+                page_token=token,
+            )
+            last = not found.next_page_token
+            yield _page(found.orders, cursor if last else None)
+            if last:
+                return
+            if found.next_page_token == token:
+                raise BadShape("next_page_token", "is the one of the page before")
+            token = found.next_page_token
+
+    def _first_start_ms(self) -> int:
+        return self._clock.now_ms() if self._rules.since_ms is None else self._rules.since_ms
+
+    async def read(self, keys: Sequence[str]) -> Page:
+        return _page(await self._tiktok.order_details(keys), None)
+
+    def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
+        in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
+        plan = self._plan(change.record, row, now_ms, created=_created(row) or in_doubt)
+        document = plan.document
+        wanted = digest(essential(document)) if document else ""
+        state, due_at_ms = State.READY, None
+        if plan.drop:
+            state = State.DROPPED
+        elif document is None or (
+            plan.look_again_at_ms is not None and row is not None and row.accepted_digest == wanted
+        ):
+            state, due_at_ms = State.HELD, plan.look_again_at_ms
+        return Wanted(
+            state=state,
+            payload=_payload(plan, change.record, row),
+            digest=wanted,
+            reason=plan.reason,
+            due_at_ms=due_at_ms,
+            deadline_at_ms=plan.ship_by_ms,
+            findings=plan.findings,
+            summary=str((document or {}).get("status", plan.standing)),
+        )
+
+    async def deliver(self, attempt: Attempt) -> Outcome:
+        row = attempt.row
+        raw = await self._orders.read(row.key)
+        if raw is None:
+            due_at_ms = self._clock.now_ms() + _ms(GONE_RECHECK)
+            return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
+        plan = self._plan(raw, row, self._clock.now_ms(), created=_created(row))
+        version, payload = _update_ms(raw), _payload(plan, raw, row)
+        if plan.drop:
+            return Dropped(plan.reason, version)
+        if plan.document is None:
+            again_ms = plan.look_again_at_ms or self._clock.now_ms() + _ms(timedelta(hours=1))
+            return Later(again_ms, plan.reason, held=True, payload=payload, source_version=version)
+        document, wanted = plan.document, digest(essential(plan.document))
+        remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
+        late: tuple[Finding, ...] = ()
+        if not unchanged:
+            remote_id, late, unchanged = await self._send(row, document)
+            if not remote_id:
+                return Refused(
+                    "order_missing_in_pipe17",
+                    "Pipe17 no longer has the order that we created; restore it there and retry, or dismiss this",
+                )
+        return Done(
+            digest=wanted,
+            remote_id=remote_id,
+            payload=payload,
+            result={"document": document},
+            hold_until_ms=plan.look_again_at_ms,
+            reason=str(document["status"]),
+            source_version=version,
+            findings=(*plan.findings, *late),
+            unchanged=unchanged,
+        )
+
+    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+        if row.remote_id:
+            current, remote_id = await self._pipe17.order(row.remote_id), row.remote_id
+            if current is None:
+                return "", (), False
+        else:
+            created = await self._pipe17.create_order(document)
+            current, remote_id = created.order, str(created.order.get("orderId") or "")
+            await self._ownership.learn(str(current.get("integration") or ""))
+            if created.fresh:
+                return remote_id, (), False
+        accepted = _accepted(row)
+        body = changes(current, document, accepted)
+        late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
+        if body:
+            try:
+                await self._pipe17.update_order(remote_id, body)
+            except ApiError as error:
+                if not _came_too_late(error, current, body):
+                    raise
+                text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
+                late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
+        return remote_id, late, not body
+
+    async def settle(self, attempt: Attempt) -> Settled:
+        row = attempt.row
+        current = await self._pipe17.order_by_ext(row.key)
+        if current is None:
+            return Absent()
+        remote_id = str(current.get("orderId") or "")
+        await self._ownership.learn(str(current.get("integration") or ""))
+        document = row.payload.get("document")
+        if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
+            return Absent(remote_id)
+        return Done(
+            digest=digest(essential(document)),
+            remote_id=remote_id,
+            result={"document": document},
+            hold_until_ms=row.payload.get("look_again_at_ms"),
+            reason="found in Pipe17",
+        )
+
+    def _plan(self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, *, created: bool) -> OrderPlan:
+        previous = dict((row.payload.get("document") if row else None) or {})
+        accepted = _accepted(row)
+        if previous and accepted is not None:
+            previous["status"] = accepted.get("status")
+        return plan_order(read_order(raw), self._rules, now_ms, previous or None, created)
+
+
+def _page(orders: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:
+    changes_found: list[Change] = []
+    set_aside: list[SetAside] = []
+    for raw in orders:
+        stamp = digest(raw)
+        try:
+            order_id, version = required_text(raw, "id"), _update_ms(raw)
+        except BadShape as problem:
+            key = raw.get("id") if isinstance(raw.get("id"), str) and raw.get("id") else f"unreadable-{stamp[:12]}"
+            set_aside.append(SetAside(str(key), dumps(raw), _MALFORMED, str(problem)))
+        else:
+            changes_found.append(Change(order_id, order_id, raw, stamp, version, version))
+    return Page(tuple(changes_found), tuple(set_aside), cursor)
+
+
+def _update_ms(raw: Mapping[str, Any]) -> int:
+    update_ms = seconds_as_ms(raw, "update_time") or seconds_as_ms(raw, "create_time")
+    if update_ms is None:
+        raise BadShape("update_time", "is missing")
+    return update_ms
+
+
+def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None) -> dict[str, Any]:
+    """What the row keeps: the document (the last one where none is wanted now) and what shipping will need."""
+    return {
+        "document": plan.document or (row.payload.get("document") if row else None),
+        "wanted": plan.document is not None,
+        "standing": plan.standing.value,
+        "look_again_at_ms": plan.look_again_at_ms,
+        "units": plan.units,
+        "facts": facts_of(raw),
+    }
+
+
+def _created(row: Owed | None) -> bool:
+    return row is not None and bool(row.remote_id or row.accepted_digest)
+
+
+def _accepted(row: Owed | None) -> Mapping[str, Any] | None:
+    return row.result.get("document") if row is not None and row.result else None
+
+
+def _lasting(finding: Finding) -> Finding:
+    return Finding(finding.code, finding.text, finding.deadline_at_ms, lasting=True)
+
+
+def _came_too_late(error: ApiError, current: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Pipe17 refuses an edit of an order that it has moved on with (pipe17 contract 16 #20)."""
+    moved_on = current.get("status") not in ("onHold", "draft", "new")
+    return isinstance(error.verdict, Rejected) and moved_on and "status" not in body
+
+
+def _ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)

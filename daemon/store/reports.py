@@ -1,0 +1,164 @@
+"""What a person asks the store: where does everything stand, what is owed, what failed, what happened to this order.
+
+Plain JSON-able values for `status`, `backlog`, `exceptions` and `trace`, the same for the command line, the web side
+and the status page. Ids, codes, states and instants (epoch ms); never an address, a name or a token.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daemon.core.jsontext import loads
+from daemon.core.lifecycle import OPEN, State
+from daemon.store.reader import Reader
+
+PAGE_MAX = 1_000
+TIMELINE_MAX = 500
+_EXCEPTION = "exception:"
+
+
+async def counts(reader: Reader) -> dict[str, dict[str, int]]:
+    """Rows by flow and state; states with none are left out."""
+    found: dict[str, dict[str, int]] = {}
+    for flow, state, items in await reader.rows("tally_all"):
+        if not flow.startswith(_EXCEPTION):
+            found.setdefault(flow, {})[state] = items
+    return found
+
+
+async def exception_counts(reader: Reader) -> dict[tuple[str, str], int]:
+    """Open exceptions by (flow, code)."""
+    rows = await reader.rows("tally_all")
+    return {(flow.removeprefix(_EXCEPTION), code): n for flow, code, n in rows if flow.startswith(_EXCEPTION)}
+
+
+async def oldest(reader: Reader, flow: str, state: State) -> int | None:
+    """When the source changed for the row that has waited longest in a state."""
+    if state is State.SENDING:
+        row = await reader.row("outbox_oldest_busy", (flow,))
+    else:
+        row = await reader.row("outbox_oldest", (flow, state.value))
+    return None if row is None else row[0]
+
+
+async def nearest_deadline(reader: Reader, flow: str) -> int | None:
+    """The nearest ship-by instant among what a flow still owes."""
+    row = await reader.row("outbox_nearest_deadline", (flow,))
+    return None if row is None else row[0]
+
+
+async def facts(reader: Reader) -> dict[str, Any]:
+    """Everything the daemon has learnt, by name."""
+    return {name: loads(value) for name, value, _ in await reader.rows("facts_all")}
+
+
+async def runs(reader: Reader) -> dict[str, dict[str, Any]]:
+    """The last run of every flow."""
+    names = ("last_run_at_ms", "last_success_at_ms", "failing_since_ms", "problem")
+    return {row["flow"]: {name: row[name] for name in names} for row in await reader.rows("runs_all")}
+
+
+async def status(reader: Reader, now_ms: int) -> dict[str, Any]:
+    """The whole picture on one page."""
+    by_flow, last_runs, known = await counts(reader), await runs(reader), await facts(reader)
+    flows: dict[str, Any] = {}
+    for flow in sorted(set(by_flow) | set(last_runs)):
+        states = by_flow.get(flow, {})
+        waiting = {state.value: states[state.value] for state in OPEN if states.get(state.value)}
+        ages = {state: await oldest(reader, flow, State(state)) for state in waiting}
+        run = last_runs.get(flow, {})
+        flows[flow] = {
+            "last_success_at_ms": run.get("last_success_at_ms"),
+            "failing_since_ms": run.get("failing_since_ms"),
+            "problem": run.get("problem", ""),
+            "backlog": waiting,
+            "oldest_ms": {state: max(now_ms - at_ms, 0) for state, at_ms in ages.items() if at_ms is not None},
+            "done": states.get("done", 0),
+            "dropped": states.get("dropped", 0),
+            "nearest_deadline_at_ms": await nearest_deadline(reader, flow),
+        }
+    opened = await exception_counts(reader)
+    return {
+        "now_ms": now_ms,
+        "flows": flows,
+        "orders_on_hold": by_flow.get("orders", {}).get("held", 0),
+        "exceptions": [{"flow": flow, "code": code, "open": n} for (flow, code), n in sorted(opened.items())],
+        "connections": {
+            name.removeprefix("connection:"): value for name, value in known.items() if name.startswith("connection:")
+        },
+        "authorization": known.get("authorization", {}),
+        "shop": known.get("shop", {}),
+        "pipe17_integration": known.get("pipe17_integration", ""),
+        "store_bytes": reader.size_bytes,
+    }
+
+
+async def backlog(reader: Reader, limit: int, flow: str = "") -> list[dict[str, Any]]:
+    """What is owed and why it is not done, oldest first in each state."""
+    found: list[dict[str, Any]] = []
+    for name, states in (await counts(reader)).items():
+        for state in OPEN:
+            if flow in ("", name) and states.get(state.value) and len(found) < limit:
+                rows = await reader.rows("outbox_backlog", (name, state.value, limit - len(found)))
+                found += [_owed(row) for row in rows]
+    return found
+
+
+async def exceptions(reader: Reader, limit: int, flow: str = "") -> list[dict[str, Any]]:
+    """What a person has to look at, oldest first."""
+    rows = await reader.rows("exceptions_open", (PAGE_MAX if flow else limit,))
+    return [_exception(row) | await _next(reader, row) for row in rows if flow in ("", row["flow"])][:limit]
+
+
+async def trace(reader: Reader, subject: str) -> dict[str, Any] | None:
+    """Everything about one order (or the order of a fulfillment), None when nothing is known by this id."""
+    groups = [row[0] for row in await reader.rows("journal_groups_of_key", (subject,))]
+    group = groups[0] if groups and subject not in groups else subject
+    rows = await reader.rows("outbox_group", (group,))
+    lines = await reader.rows("journal_of_group", (group, TIMELINE_MAX))
+    if not rows and not lines:
+        remote = await reader.row("outbox_by_remote_id", (subject,))
+        return None if remote is None else await trace(reader, remote[0])
+    problems = await reader.rows("exceptions_of_group", (group, TIMELINE_MAX))
+    return {
+        "subject": group,
+        "records": [_owed(row) | {"result": _public_result(row)} for row in rows],
+        "exceptions": [_exception(row) for row in problems],
+        "timeline": [
+            {
+                "at_ms": row["at_ms"],
+                "flow": row["flow"],
+                "key": row["key"],
+                "event": row["event"],
+                "detail": row["detail"],
+            }
+            for row in lines
+        ],
+    }
+
+
+def _owed(row: Any) -> dict[str, Any]:
+    names = (
+        "flow", "key", "state", "reason", "code", "attempts", "version", "remote_id", "due_at_ms", "deadline_at_ms",
+        "changed_at_ms", "updated_at_ms",
+    )  # fmt: skip
+    return {"order": row["group_key"]} | {name: row[name] for name in names}
+
+
+def _public_result(row: Any) -> dict[str, Any]:
+    """What the other side said about the last success, without documents."""
+    result = loads(row["result"]) if row["result"] else {}
+    return {name: value for name, value in result.items() if isinstance(value, str)}
+
+
+def _exception(row: Any) -> dict[str, Any]:
+    names = ("flow", "key", "code", "detail", "deadline_at_ms", "opened_at_ms", "seen_at_ms", "times", "closed_at_ms")
+    return {"order": row["group_key"]} | {name: row[name] for name in names}
+
+
+async def _next(reader: Reader, row: Any) -> dict[str, Any]:
+    """When the thing behind an exception is tried again."""
+    owed = await reader.row("outbox_standing", (row["flow"], row["key"]))
+    if owed is None:
+        return {"state": None, "next_attempt_at_ms": None}
+    return {"state": owed["state"], "next_attempt_at_ms": owed["due_at_ms"]}

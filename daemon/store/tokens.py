@@ -1,0 +1,106 @@
+"""The TikTok grant on disk: the pair in use and the one before it.
+
+With CONNECTOR_TOKEN_KEY the documents are sealed with AES-256-GCM (a fresh nonce each, the slot as associated data);
+without it the file mode 0600 is the protection. A sealed document without its key, or with another one, is an error
+that says so and never an empty store: silently asking for a new grant would hide the mistake.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from typing import Any
+
+from daemon.clock import Clock
+from daemon.core.jsontext import dumps, loads
+from daemon.core.tokens import Secret, TokenPair
+from daemon.errors import StoreError
+from daemon.store.database import Database, Tx
+
+CURRENT, PREVIOUS = "current", "previous"
+_SEALED = "sealed:"
+
+
+class StoredTokens:
+    """Implements `TokenMemory` of apis/tiktok/auth.py."""
+
+    def __init__(self, database: Database, clock: Clock, key: bytes | None) -> None:
+        self._database = database
+        self._clock = clock
+        self._key = key
+
+    async def load(self) -> TokenPair | None:
+        """The pair in force, None before the first grant. Raises `StoreError` when it cannot be unsealed."""
+        return await self._read(CURRENT)
+
+    async def previous(self) -> TokenPair | None:
+        """The pair before it."""
+        return await self._read(PREVIOUS)
+
+    async def save(self, pair: TokenPair) -> None:
+        """Durable when it returns; what was in force becomes `previous`."""
+        now_ms = self._clock.now_ms()
+        fresh = self._seal(CURRENT, pair)
+
+        def work(tx: Tx) -> None:
+            row = tx.one("token_get", (CURRENT,))
+            if row is not None:
+                tx.run("token_put", (PREVIOUS, self._seal(PREVIOUS, self._open(CURRENT, row[0])), now_ms))
+            tx.run("token_put", (CURRENT, fresh, now_ms))
+
+        await self._database.write(work)
+
+    async def _read(self, slot: str) -> TokenPair | None:
+        row = await self._database.write(lambda tx: tx.one("token_get", (slot,)))
+        return None if row is None else self._open(slot, row[0])
+
+    def _seal(self, slot: str, pair: TokenPair) -> str:
+        text = dumps(_document(pair))
+        if self._key is None:
+            return text
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(12)
+        return _SEALED + b64encode(nonce + AESGCM(self._key).encrypt(nonce, text.encode(), slot.encode())).decode()
+
+    def _open(self, slot: str, document: str) -> TokenPair:
+        if document.startswith(_SEALED):
+            if self._key is None:
+                raise StoreError("the stored tokens are sealed; set the CONNECTOR_TOKEN_KEY they were sealed with")
+            from cryptography.exceptions import InvalidTag
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+            sealed = b64decode(document.removeprefix(_SEALED))
+            try:
+                document = AESGCM(self._key).decrypt(sealed[:12], sealed[12:], slot.encode()).decode()
+            except InvalidTag:
+                raise StoreError("CONNECTOR_TOKEN_KEY is not the key that the stored tokens were sealed with") from None
+        return _pair(loads(document))
+
+
+def _document(pair: TokenPair) -> dict[str, Any]:
+    return {
+        "access_token": pair.access_token.get_secret_value(),
+        "access_expires_at_ms": pair.access_expires_at_ms,
+        "refresh_token": pair.refresh_token.get_secret_value(),
+        "refresh_expires_at_ms": pair.refresh_expires_at_ms,
+        "open_id": pair.open_id,
+        "scopes": list(pair.scopes),
+        "seller_name": pair.seller_name,
+        "region": pair.region,
+        "obtained_at_ms": pair.obtained_at_ms,
+    }
+
+
+def _pair(document: dict[str, Any]) -> TokenPair:
+    return TokenPair(
+        access_token=Secret(document["access_token"]),
+        access_expires_at_ms=document["access_expires_at_ms"],
+        refresh_token=Secret(document["refresh_token"]),
+        refresh_expires_at_ms=document["refresh_expires_at_ms"],
+        open_id=document["open_id"],
+        scopes=tuple(document["scopes"]),
+        seller_name=document["seller_name"],
+        region=document["region"],
+        obtained_at_ms=document["obtained_at_ms"],
+    )
