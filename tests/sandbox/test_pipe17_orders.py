@@ -114,6 +114,7 @@ def test_another_channel_may_use_the_same_number() -> None:
     foreign = org.sandbox.add_foreign_order(order())
     mine = org.create()
     assert org.get()["orderId"] == mine["orderId"] != foreign
+    assert [change.order_id for change in org.sandbox.audit.history] == [mine["orderId"]]
 
 
 def test_an_array_is_answered_item_by_item() -> None:

@@ -1,7 +1,8 @@
 """What really became of every order: the evidence for "was it ever routable before its time, or with that address".
 
 One `Change` is written for every change of an order's status, address, quantities or hold, with what is in force from
-then on, whoever made it. The connector never sees this; tests and the comparison of both sides do.
+then on, whoever made it; orders of other channels are left out. The connector never sees this; tests and the comparison
+of both sides do.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ class Audit:
             for member in ("status", "holdUntil", "shippingAddress", "lineItems")
         ):
             return
+        earlier = self._by_order.setdefault(document["extOrderId"], [])
+        if before is not None and earlier and document.get("lineItems") is before.get("lineItems"):
+            quantities = earlier[-1].quantities
+        else:
+            quantities = {line_key(line): line.get("quantity", 0) for line in document.get("lineItems", ())}
         change = Change(
             at_ms=at_ms,
             order_id=document["orderId"],
@@ -91,10 +97,10 @@ class Audit:
             status=document["status"],
             hold_until=document.get("holdUntil", ""),
             address=document.get("shippingAddress", {}),
-            quantities={line_key(line): line.get("quantity", 0) for line in document.get("lineItems", ())},
+            quantities=quantities,
         )
         self.history.append(change)
-        self._by_order.setdefault(change.ext_order_id, []).append(change)
+        earlier.append(change)
         if by is By.CONNECTOR and RANK.get(change.status, 9) < RANK.get(change.before, 0):
             self.lowered.append(change)
 

@@ -87,14 +87,16 @@ class Books:
         if status == "fulfilled":
             document |= {"fulfilledAt": stamp, "disposition": ["fulfilled"]}
         _lift_email(document)
-        self.audit.note(document, None, at_ms, by)
+        if integration == self.options.integration:
+            self.audit.note(document, None, at_ms, by)
         return self.orders.add(order_id, integration, document, at_ms, self._listed_at_ms(at_ms))
 
     def change_order(self, row: Row, changes: Mapping[str, Any], at_ms: int, by: By) -> Row:
         """Merge members into an order."""
         document = {**row.document, **changes, "updatedAt": iso(at_ms)}
         _lift_email(document)
-        self.audit.note(document, row.document, at_ms, by)
+        if row.owner == self.options.integration:
+            self.audit.note(document, row.document, at_ms, by)
         return self.orders.replace(row, document, at_ms, self._listed_at_ms(at_ms))
 
     def add_shipment(self, members: Mapping[str, Any], request: Request, owner: str, at_ms: int) -> Row:
