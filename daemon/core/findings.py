@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something is not as it should be; the work goes on. `code` names the exception."""
+    """Something is not as it should be; the work goes on. `code` names the exception.
+
+    It stays open as long as newer readings of the record still find it; a `lasting` one (something happened once, like
+    an edit after shipping) until a person dismisses it.
+    """
 
     code: str
     text: str
+    deadline_at_ms: int | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ def allocate(amount: Decimal, weights: Sequence[Decimal], step: Decimal) -> tupl
     if amount < 0:
         return tuple(-part for part in allocate(-amount, weights, step))
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int):
-        step = min(step, Decimal(1).scaleb(exponent))
+    assert isinstance(exponent, int), "amounts are finite: `reading.amount` lets nothing else in"
+    step = min(step, Decimal(1).scaleb(exponent))
     steps = Fraction(amount) / Fraction(step)
     if steps.denominator != 1:
         raise ValueError(f"{amount} is not a whole number of {step}")

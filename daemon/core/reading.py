@@ -1,8 +1,9 @@
 """Tolerant readers for vendor records: what may be a number or a text, what counts as absent, what is refused.
 
-Both vendors leave optional members out, or send `""`, `[]` or `"0"` for "nothing" (contracts, wire conventions). The
-readers below say what we take for absent; a member that we cannot do without, or that has a type nobody promises,
-raises `BadShape` with its path, so the one record is set aside and the page goes on.
+Both vendors leave optional members out, or send null, `""`, `[]` or `{}`, whatever the type (contracts, wire
+conventions): all of these are *absent* to every reader below. `"0"` is absent for ids, lists and objects. A member that
+we cannot do without, or that has a type nobody promises, raises `BadShape` with its path, so that the one record is set
+aside and the page goes on.
 """
 
 from __future__ import annotations
@@ -41,10 +42,16 @@ def record(value: object, field: str) -> Mapping[str, Any]:
     return value
 
 
-def records(raw: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list member; missing, null and `""` are an empty list."""
+def optional_record(raw: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """A JSON object that may be absent, which reads as one without members."""
     value = raw.get(field)
-    if value in (None, "", {}):
+    return {} if _absent(value) or value == "0" else record(value, field)
+
+
+def records(raw: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list member; absent is an empty list."""
+    value = raw.get(field)
+    if _absent(value) or value == "0":
         return
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise BadShape(field, f"is {_kind(value)}, not a list")
@@ -53,9 +60,9 @@ def records(raw: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
 
 
 def text(raw: Mapping[str, Any], field: str) -> str:
-    """A text member; missing and null are `""`, whole numbers become their digits (ids sent as numbers)."""
+    """A text member; absent is `""`, whole numbers become their digits (ids sent as numbers)."""
     value = raw.get(field)
-    if value is None:
+    if _absent(value):
         return ""
     if isinstance(value, str):
         return _HALF_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", value).strip()
@@ -79,9 +86,9 @@ def identifier(raw: Mapping[str, Any], field: str) -> str:
 
 
 def flag(raw: Mapping[str, Any], field: str) -> bool:
-    """A boolean member; missing, null and `""` are False, the texts `true` and `false` are understood."""
+    """A boolean member; absent and `"0"` are False, the texts `true` and `false` are understood."""
     value = raw.get(field)
-    if value in (None, ""):
+    if _absent(value) or value == "0":
         return False
     if isinstance(value, bool):
         return value
@@ -91,13 +98,12 @@ def flag(raw: Mapping[str, Any], field: str) -> bool:
 
 
 def stated(raw: Mapping[str, Any], field: str) -> bool:
-    """Whether the record says anything at all about a member (missing, null and `""` say nothing)."""
-    value = raw.get(field)
-    return value is not None and value != ""
+    """Whether the record says anything at all about a member."""
+    return not _absent(raw.get(field))
 
 
 def amount(raw: Mapping[str, Any], field: str) -> Decimal:
-    """An amount of money; missing, null and `""` are 0; never a float.
+    """An amount of money; absent is 0; never a float.
 
     More than 12 digits before the point or 6 behind it are refused: no market has such prices, and every sum of the
     amounts that pass can still be written as a JSON number without rounding.
@@ -111,7 +117,7 @@ def amount(raw: Mapping[str, Any], field: str) -> Decimal:
 
 
 def whole(raw: Mapping[str, Any], field: str) -> int | None:
-    """A whole number below 10^18, also sent as text; missing, null and `""` are None."""
+    """A whole number below 10^18, also sent as text; absent is None."""
     number = _number(raw, field, "a whole number")
     if number is None:
         return None
@@ -152,11 +158,15 @@ def iso(instant_ms: int) -> str:
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
+def _absent(value: object) -> bool:
+    return value is None or value in ("", [], {})
+
+
 def _number(raw: Mapping[str, Any], field: str, wanted: str) -> Decimal | None:
     value = raw.get(field)
     if isinstance(value, str):
         value = value.strip()
-    if value is None or value == "":
+    if _absent(value):
         return None
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise BadShape(field, f"is {_kind(value)}, not {wanted}")

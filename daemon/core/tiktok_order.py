@@ -214,7 +214,7 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
 
 
 def _payment(raw: Mapping[str, Any], units: tuple[Unit, ...]) -> Payment:
-    payment = reading.record(raw.get("payment") or {}, "payment")
+    payment = reading.optional_record(raw, "payment")
     try:
         charges = tuple((name, reading.amount(payment, name)) for name in CHARGES)
         return Payment(
@@ -238,9 +238,9 @@ def _payment(raw: Mapping[str, Any], units: tuple[Unit, ...]) -> Payment:
 
 
 def _address(raw: Mapping[str, Any]) -> Address:
-    address = reading.record(raw.get("recipient_address") or {}, "recipient_address")
+    address = reading.optional_record(raw, "recipient_address")
     try:
-        preferences = reading.record(address.get("delivery_preferences") or {}, "delivery_preferences")
+        preferences = reading.optional_record(address, "delivery_preferences")
         return Address(
             full_address=reading.text(address, "full_address"),
             name=reading.text(address, "name"),
