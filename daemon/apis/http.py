@@ -6,7 +6,7 @@ Everything above speaks `Request` and `Response`; a `Transport` carries one to t
 * `body_limit` bytes of answer at most; a longer answer is an error, never a truncated success.
 * A failure says whether the request may have reached the other side. Only `sent=False` may be repeated blindly.
 * Redirects are not followed, cookies are not kept, proxies come from the environment only if `trust_env` is set.
-* Nothing about a request (its URL holds signatures, at the token host secrets) gets into an error, a repr or a log line:
+* Nothing about a request (its URL holds signatures, at the token host secrets) gets into an error, a repr or a log:
   httpx and httpcore would write URLs and headers there, so their loggers are silenced below warnings, and what they
   raise is not chained.
 """

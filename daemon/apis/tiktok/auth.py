@@ -2,8 +2,8 @@
 
 * The stored pair wins over `TIKTOK_REFRESH_TOKEN`, which is for the first start and for the day the stored one is
   refused. A pair is saved *before* its first use; if saving fails it is kept, and saved before anything else is tried.
-* Refreshes are serialised: whoever comes while one runs waits and gets its result. A refresh is shielded from the
-  cancellation of the task that began it, because its answer may be the only copy of a new pair.
+* Refreshes are serialised: whoever comes while one runs waits and gets its result. A refresh goes on when the task
+  that began it is cancelled, because its answer may be the only copy of a new pair; `finish` waits for it at the end.
 * A pair is renewed ahead of its expiry; while the access token lives, trouble with the renewal stops nobody.
 * A new pair that never had a success gives way, once, to the one before it (TikTok may or may not rotate, tag TT-01).
 * While refused, one probe an interval goes out; each looks into the store first, where `connect` puts a new grant.
@@ -13,11 +13,10 @@ Expiries are absolute 64-bit instants; a grant without an end says the year 2123
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Protocol, TypeVar
-
-import anyio
+from typing import Any, Protocol, TypeVar
 
 from daemon.apis.caller import Caller
 from daemon.apis.gate import ACCESS_AFTER, PROBE_EVERY, Access, Gate, again
@@ -77,7 +76,8 @@ class TokenKeeper:
         self._memory = memory
         self._clock = clock
         self._probe_every = probe_every
-        self._lock = anyio.Lock()
+        self._lock = asyncio.Lock()
+        self._running: set[asyncio.Task[Any]] = set()
         self._pair: TokenPair | None = None
         self._unsaved: TokenPair | None = None
         self._dead: Secret | None = None
@@ -177,11 +177,21 @@ class TokenKeeper:
         """A call with the present pair was accepted."""
         self._proven = True
 
+    async def finish(self) -> None:
+        """Wait for a renewal that is under way; call before the store closes."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     async def _alone(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        with anyio.CancelScope(shield=True):
+        """Run `work` under the lock, in a task of its own: it goes on when its caller is cancelled."""
+
+        async def locked() -> Result:
             async with self._lock:
                 return await work()
-        raise AssertionError("a shielded scope is not cancelled")
+
+        task = asyncio.create_task(locked())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
 
     async def _current(self) -> Secret:
         if self._unsaved is not None:
