@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
 
 import anyio
@@ -84,6 +85,7 @@ class HttpxTransport:
             follow_redirects=False,
             trust_env=trust_env,
             http2=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
         self._client.headers.clear()
 
@@ -108,6 +110,12 @@ class HttpxTransport:
         except httpx.HTTPError as error:
             kind = "reset" if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) else "protocol"
             raise TransportError(kind, sent=True) from None
+        except TransportError:
+            raise
+        except Exception as error:
+            # Whatever else comes out of the libraries (an ExceptionGroup for a port that is none, for instance) must
+            # not carry a URL upwards, and may have happened after the request left.
+            raise TransportError(type(error).__name__, sent=True) from None
         return Response(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, body)
 
     async def aclose(self) -> None:

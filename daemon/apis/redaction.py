@@ -18,6 +18,7 @@ _READ_AT_MOST = 2_000
 _SHORTEST_VALUE = 3
 
 GAP = "…"
+_URL_OR_VALUE = re.compile(r"\S+://\S+|(?<==)[^\s&]+")
 _WORD = re.compile(r"[^\s,;:!?()\"'`<>=|]+")
 _LOWER = re.compile(r"[a-z]{1,24}(?:[-/][a-z]{1,24})*\.*")
 _FIELD = re.compile(
@@ -60,7 +61,7 @@ def clean(message: str, secrets: Iterable[str] = (), sent: object = None) -> str
     for value in sorted({*secrets, *personal_values(sent)}, key=len, reverse=True):
         if len(value) >= _SHORTEST_VALUE:
             text = re.sub(re.escape(value), GAP, text, flags=re.IGNORECASE)
-    text = _GAPS.sub(GAP, _WORD.sub(_judge, text))
+    text = _GAPS.sub(GAP, _WORD.sub(_judge, _URL_OR_VALUE.sub(GAP, text)))
     text = " ".join(text.split())
     return text if len(text) <= LIMIT else text[: LIMIT - 1] + GAP
 
