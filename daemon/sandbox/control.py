@@ -24,6 +24,8 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -142,7 +144,7 @@ class Control:
             for name, value in changes.items():
                 if not hasattr(options, name):
                     raise ValueError(f"no option {name}")
-                setattr(options, name, value)
+                setattr(options, name, _like(getattr(options, name), value))
         return _answer({"options": options})
 
     async def _state(self, request: Request) -> JSONResponse:
@@ -172,6 +174,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return sorted(value)
     return str(value)
+
+
+def _like(current: Any, value: Any) -> Any:
+    """A JSON value as the type that an option has now; durations come in seconds. Raises `ValueError`."""
+    if isinstance(current, timedelta):
+        return timedelta(seconds=value)
+    if isinstance(current, Enum | tuple | frozenset):
+        return type(current)(value)
+    if current is None or value is None or type(value) is type(current):
+        return value
+    if isinstance(current, float) and type(value) is int:
+        return float(value)
+    raise ValueError(f"{value!r} is no {type(current).__name__}")
 
 
 def _answer(value: Any, status: int = 200) -> JSONResponse:

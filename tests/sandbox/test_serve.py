@@ -141,8 +141,14 @@ async def test_the_control_api_refuses_what_makes_no_sense(house: House) -> None
     assert (await house.control("PATCH", "tiktok/options", {"no_such": 1}))["status"] == 400
     assert (await house.control("POST", "tiktok/actions/pay", {"order_id": "1"}))["status"] == 409
     assert (await house.control("POST", "kill", {"pid": 1, "operation": "x"}))["status"] == 400
-    changed = await house.control("PATCH", "tiktok/options", {"rotate_refresh": False})
-    assert changed["options"]["rotate_refresh"] is False
+    assert (await house.control("PATCH", "tiktok/options", {"hold_ms": "soon"}))["status"] == 400
+
+
+async def test_the_control_api_turns_switches(house: House) -> None:
+    changes = {"rotate_refresh": False, "retired_versions": ["order/202309"], "repeat_rows": 1, "grant_ms": 5}
+    changed = await house.control("PATCH", "tiktok/options", changes)
+    assert {name: changed["options"][name] for name in changes} == {**changes, "repeat_rows": 1.0}
+    assert house.tiktok.options.retired_versions == frozenset({"order/202309"})
 
 
 @pytest.mark.parametrize(("when", "effective"), [("before", 1), ("after", 2)])

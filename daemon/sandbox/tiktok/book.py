@@ -76,6 +76,8 @@ class OrderBook:
         """`POST /order/202309/orders/search`: the page as JSON text."""
         self.catch_up(ask.now_ms)
         page = self._page(ask, self._by_create, self._by_update, 100, _order_filter(ask.body, self.orders))
+        if page.ids and self._options.restless_rows and self._rng.random() < self._options.restless_rows:
+            self.touch(self.orders[self._rng.choice(page.ids)], ask.now_ms)
         rows = [self._renderer.order(self.orders[order_id], "list", ask.now_ms) for order_id in page.ids]
         return self._page_json("orders", rows, page)
 

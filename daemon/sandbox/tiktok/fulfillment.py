@@ -115,7 +115,11 @@ class Fulfillment:
         self._may_ship(order)
         groups = ask.body["splittable_groups"]
         named = [unit_id for group in groups for unit_id in group["order_line_item_ids"]]
-        if len(set(named)) != len(named) or any(order.unit(unit_id) is None for unit_id in named):
+        if (
+            not all(group["order_line_item_ids"] for group in groups)
+            or len(set(named)) != len(named)
+            or any(order.unit(unit_id) is None for unit_id in named)
+        ):
             raise Refused(21011005, "Invalid parameters. Please ensure you are passing the correct line items.")
         if any(unit.shipped for unit in order.live()):
             raise Refused(21011035, "split order not allowed")

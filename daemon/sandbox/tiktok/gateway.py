@@ -53,7 +53,7 @@ class Gateway:
         route = next((item for item in routes if item.method == call.method), None)
         if route is None:
             raise Refused(36009010, "Invalid method", 405)
-        if route.version in self._options.retired_versions:
+        if not self._options.retired_versions.isdisjoint((route.version, route.template)):
             raise Refused(36009014, "Invalid version: this version has been retired", 400)
         return route, values
 
@@ -128,7 +128,7 @@ def _body(call: Call, route: Route) -> dict[str, Any]:
             raise Refused(36009022, "Invalid 'content-type'", 400)
         try:
             body = json.loads(call.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise bad("Invalid body: not JSON") from None
     route.body.check(body, "body")
     return dict(body)

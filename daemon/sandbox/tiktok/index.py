@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from zlib import crc32
 
 from daemon.sandbox.tiktok.options import TikTokOptions
 from daemon.sandbox.tiktok.shapes import Ask, bad
@@ -105,9 +106,12 @@ class Pager:
 
     def _read(self, token: str, filters: str, now_ms: int) -> tuple[Key, int]:
         try:
-            second, record, seen, issued_ms, mark = json.loads(_veil(base64.b64decode(token, validate=True)))
+            members = json.loads(_veil(base64.b64decode(token, validate=True)))
         except ValueError:
             raise bad("Invalid value: 'page_token'") from None
+        if not isinstance(members, list) or [type(item) for item in members] != [int, str, int, int, int]:
+            raise bad("Invalid value: 'page_token'")
+        second, record, seen, issued_ms, mark = members
         if mark != hash_text(filters):
             raise bad("Invalid value: 'page_token' was issued for other filters")
         if now_ms - issued_ms > self._options.page_token_ms:
@@ -117,10 +121,7 @@ class Pager:
 
 def hash_text(text: str) -> int:
     """A number that stands for a text, the same in every process."""
-    value = 0
-    for byte in text.encode():
-        value = (value * 131 + byte) % 2_147_483_647
-    return value
+    return crc32(text.encode())
 
 
 def _veil(text: bytes) -> bytes:

@@ -69,6 +69,8 @@ class TikTokOptions:
     """A change reaches the search index after a random time up to this."""
     repeat_rows: float = 0.2
     """How likely a page starts with rows that the page before already had."""
+    restless_rows: float = 0.02
+    """How likely one row of a page changes while the search runs: it comes with a later `update_time`."""
     paging: str = "keyset"
     """`keyset`: a page goes on after the last row. `offset`: pages shift when rows move, and rows can be skipped."""
     page_token_ms: int = 10 * MINUTE_MS
@@ -102,7 +104,7 @@ class TikTokOptions:
     strict_tracking: bool = False
     """A tracking number that looks like another carrier's is refused (21004015) instead of warned about."""
     retired_versions: frozenset[str] = frozenset()
-    """Path versions such as `fulfillment/202309` that answer 36009014."""
+    """Versions (`fulfillment/202309`) or whole path templates that answer 36009014."""
     keep_calls: int = 200_000
     """How many calls are remembered; older ones are forgotten in halves."""
 

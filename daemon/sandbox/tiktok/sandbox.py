@@ -136,7 +136,7 @@ class TikTokSandbox:
         request_id = f"{stamp}{self._requests:020X}"
         head = f'{{"code":{code},"message":{encode(message)},"request_id":"{request_id}","data":'
         headers = {"content-type": "application/json", "date": formatdate(now_ms // 1000, usegmt=True), **headers}
-        return Reply(status, f"{head}{data}}}".encode(), headers)
+        return Reply(status, f"{head}{data}}}".encode(errors="replace"), headers)
 
     def _record(
         self,
@@ -351,6 +351,6 @@ def _raiser(refusal: Refused) -> Callable[[int], tuple[dict[str, Any], str]]:
 def _tried(call: Call) -> dict[str, Any]:
     try:
         body = json.loads(call.body) if call.body else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
