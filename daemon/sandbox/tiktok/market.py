@@ -11,6 +11,7 @@ webhooks that the vendor would send. An action that the vendor would not allow r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random
@@ -32,6 +33,24 @@ CARRIER_STEPS = {
     "COMPLETED": ("DELIVERED", "COMPLETED"),
 }
 """Where a unit must be to get to a status, and what its package then says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a buyer sends off; one entry of `skus` is one unit."""
+
+    skus: Sequence[UnitSpec | str | dict[str, Any]]
+    paid: bool
+    order_id: str
+    shipping: Shipping
+    address: Address
+    order_type: str
+    sample: bool
+    release_ms: int | None
+    fulfillment_type: str
+    shipping_type: str
+    buyer_id: str
+    buyer_message: str
 
 
 class Market:
@@ -61,57 +80,41 @@ class Market:
         """When something happens by itself."""
         return self._timers[0][0] if self._timers else None
 
-    def place(
-        self,
-        skus: Sequence[UnitSpec | str | dict[str, Any]],
-        now_ms: int,
-        *,
-        paid: bool,
-        order_id: str,
-        shipping: Shipping,
-        address: Address,
-        order_type: str,
-        sample: bool,
-        release_ms: int | None,
-        fulfillment_type: str,
-        shipping_type: str,
-        buyer_id: str,
-        buyer_message: str,
-    ) -> Order:
+    def place(self, checkout: Checkout, now_ms: int) -> Order:
         """A buyer checks out; returns the order, UNPAID or already paid."""
-        specs = [pricing.spec_of(item) for item in skus]
-        order_id = order_id or self.new_id()
-        option = logistics.PLATFORM_OPTION if shipping_type == "TIKTOK" else logistics.SELLER_OPTION
+        specs = [pricing.spec_of(item) for item in checkout.skus]
+        order_id = checkout.order_id or self.new_id()
+        option = logistics.PLATFORM_OPTION if checkout.shipping_type == "TIKTOK" else logistics.SELLER_OPTION
         head = {
             "id": order_id,
-            "user_id": buyer_id or "7021436810468230477",
-            "order_type": order_type,
-            "fulfillment_type": fulfillment_type,
-            "shipping_type": shipping_type,
+            "user_id": checkout.buyer_id,
+            "order_type": checkout.order_type,
+            "fulfillment_type": checkout.fulfillment_type,
+            "shipping_type": checkout.shipping_type,
             "delivery_option_id": option,
             "delivery_option_name": logistics.OPTION_NAMES[option],
             "warehouse_id": logistics.MAIN_WAREHOUSE,
-            "is_sample_order": sample,
-            "buyer_message": buyer_message,
+            "is_sample_order": checkout.sample,
+            "buyer_message": checkout.buyer_message,
         }
         order = Order(
             id=order_id,
-            user_id=str(head["user_id"]),
-            order_type=order_type,
-            fulfillment_type=fulfillment_type,
-            shipping_type=shipping_type,
+            user_id=checkout.buyer_id,
+            order_type=checkout.order_type,
+            fulfillment_type=checkout.fulfillment_type,
+            shipping_type=checkout.shipping_type,
             delivery_option_id=option,
             warehouse_id=logistics.MAIN_WAREHOUSE,
             status="UNPAID",
             create_ms=now_ms,
             update_ms=now_ms,
-            address=address,
+            address=checkout.address,
             units=[self._unit(spec) for spec in specs],
-            static=order_static(head, pricing.payment(specs, shipping, self.options), now_ms, self.options),
-            release_ms=release_ms,
+            static=order_static(head, pricing.payment(specs, checkout.shipping, self.options), now_ms, self.options),
+            release_ms=checkout.release_ms,
         )
         self.book.orders[order_id] = order
-        if paid:
+        if checkout.paid:
             self.pay(order, now_ms)
         else:
             self._changed(order, now_ms, status=True)

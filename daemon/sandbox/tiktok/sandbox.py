@@ -22,7 +22,7 @@ from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
 from daemon.sandbox.tiktok.logistics import Logistics
-from daemon.sandbox.tiktok.market import Market
+from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
@@ -203,7 +203,7 @@ class TikTokSandbox:
         release_ms: int | None = None,
         fulfillment_type: str = "FULFILLMENT_BY_SELLER",
         shipping_type: str = "SELLER",
-        buyer_id: str = "",
+        buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
@@ -212,9 +212,8 @@ class TikTokSandbox:
         """
         where = address if isinstance(address, Address) else self._address(address or {})
         charged = shipping if isinstance(shipping, Shipping) else Shipping(**(shipping or {}))
-        order = self.market.place(
-            skus,
-            self._now(),
+        checkout = Checkout(
+            skus=skus,
             paid=paid,
             order_id=order_id,
             shipping=charged,
@@ -227,7 +226,7 @@ class TikTokSandbox:
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
-        return order.id
+        return self.market.place(checkout, self._now()).id
 
     def pay(self, order_id: str) -> None:
         """The payment of an unpaid order comes through."""
