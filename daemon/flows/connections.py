@@ -17,7 +17,7 @@ import anyio
 
 from daemon.clock import Clock
 from daemon.core.findings import Finding
-from daemon.core.verdicts import Reauth
+from daemon.core.verdicts import Reauth, Throttled
 from daemon.errors import ApiError
 from daemon.store import exceptions, facts
 from daemon.store.database import Database, Tx
@@ -83,7 +83,8 @@ class Connections:
             return
         self._states[system] = ConnectionState("connected", "", "", self._clock.now_ms())
         if before.state != "unknown":
-            log.warning("%s lets us in again", system, extra={"system": system})
+            again = "lets us in" if before.state == "refused" else "can be reached"
+            log.warning("%s %s again", system, again, extra={"system": system})
         await self._remember(system)
         if not self.refused:
             self._open.set()
@@ -143,5 +144,5 @@ async def note_failure(connections: Connections, error: ApiError) -> None:
     """Tell `connections` what a failed call says about the connection, if anything."""
     if isinstance(error.verdict, Reauth):
         await connections.fail(error, refused=True)
-    elif error.status == 0 or error.status >= 500:
+    elif not isinstance(error.verdict, Throttled) and (error.status == 0 or error.status >= 500):
         await connections.fail(error, refused=False)

@@ -1,0 +1,142 @@
+"""What must be true after any day, checked on the services' side and in the store, never by asking the daemon.
+
+I1 nothing lost: both sides agree line by line, or the record is owed or an open exception says why
+I2 nothing twice: one order each, one package per fulfillment, no blind second send
+I3 no hold released early, no old address released, nothing cancelled on hold ever released
+I5 the newest wanted state won
+I6 what is dead, unknown or blocked is in the tally that the metrics are read from
+I7 the limiter of the other side never tripped by our fault
+I10 a restart with nothing new sends nothing
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from datetime import timedelta
+
+from daemon.sandbox.compare import Rules, compare
+from tests.sim.day import Diary
+from tests.sim.world import World
+
+WRITES = (
+    "orders.create",
+    "orders.update",
+    "packages.mark_shipped",
+    "packages.ship",
+)
+
+
+def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=1)) -> list[str]:
+    """Everything that is wrong, in words."""
+    found = [f"loop: {text}" for text in world.broken]
+    store = sqlite3.connect(f"file:{world.store}?mode=ro", uri=True)
+    try:
+        found += _sides_agree(world, store, hold)
+        found += _nothing_twice(world)
+        found += _holds_kept(world, diary, hold)
+        found += _nothing_hidden(store)
+    finally:
+        store.close()
+    found += _limits_kept(world)
+    return found
+
+
+def _sides_agree(world: World, store: sqlite3.Connection, hold: timedelta) -> list[str]:
+    excused = {row[0] for row in store.execute("SELECT group_key FROM exceptions WHERE closed_at_ms IS NULL")}
+    rules = Rules(hold=hold, excused=excused)
+    now_ms = world.truth.now_ms()
+    differences = compare(world.tiktok.book.orders, world.tiktok.book.packages, world.pipe17, now_ms, rules)
+    owed = {row[0] for row in store.execute("SELECT group_key FROM outbox WHERE state IN ('held','ready','unknown')")}
+    return [
+        f"I1/I5 {found.kind} {found.order_id}: {found.text}"
+        + (" (owed, but everything should have settled)" if found.order_id in owed else "")
+        for found in differences
+    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(store)]
+
+
+def _unexplained(store: sqlite3.Connection) -> list[str]:
+    """Open exceptions that no event of a simulated day can justify."""
+    expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
+    rows = store.execute("SELECT flow, key, code, detail FROM exceptions WHERE closed_at_ms IS NULL")
+    return [f"{flow} {key} {code}: {detail}" for flow, key, code, detail in rows if code not in expected]
+
+
+def _nothing_twice(world: World) -> list[str]:
+    found = [
+        f"I2 order {order_id} was created {times} times"
+        for order_id, times in world.pipe17.audit.creates.items()
+        if times > 1
+    ]
+    found += [
+        f"I2 order {order_id} was sent again {times} times without looking"
+        for order_id, times in world.pipe17.audit.refused_creates.items()
+    ]
+    numbers = Counter(
+        package.tracking_number for package in world.tiktok.book.packages.values() if package.tracking_number
+    )
+    found += [f"I2 tracking {number} stands on {times} packages" for number, times in numbers.items() if times > 1]
+    shipped_again = [
+        call for call in world.tiktok.calls if call.operation == "packages.mark_shipped" and call.code == 21011020
+    ]
+    found += [f"I2 shipped again without looking: {call.path}" for call in shipped_again]
+    return found
+
+
+def _holds_kept(world: World, diary: Diary, hold: timedelta) -> list[str]:
+    found = []
+    audit, hold_ms = world.pipe17.audit, hold // timedelta(milliseconds=1)
+    for order_id in diary.orders:
+        paid_ms = world.tiktok.order(order_id).paid_ms
+        if audit.first_routable_ms(order_id) is not None and (
+            paid_ms is None or audit.routable_before(order_id, paid_ms + hold_ms)
+        ):
+            found.append(f"I3 {order_id} was routable before its hold ended")
+        if order_id in diary.cancelled_on_hold and audit.first_routable_ms(order_id) is not None:
+            found.append(f"I3 {order_id} was cancelled on hold and released")
+        if order_id in diary.old_street and world.tiktok.order(order_id).status != "CANCELLED":
+            street = world.tiktok.order(order_id).address.line1
+            for change in audit.of(order_id):
+                if change.routable and change.address.get("address1") != street:
+                    found.append(f"I3 {order_id} was routable with an address that was changed before the release")
+                    break
+    found += [
+        f"I3 status taken back: {change.ext_order_id} {change.before} -> {change.status}" for change in audit.lowered
+    ]
+    return found
+
+
+def _nothing_hidden(store: sqlite3.Connection) -> list[str]:
+    real = dict(store.execute("SELECT flow || '/' || state, count(*) FROM outbox GROUP BY flow, state"))
+    tally = dict(
+        store.execute("SELECT flow || '/' || state, items FROM tally WHERE items <> 0 AND flow NOT LIKE 'exception:%'")
+    )
+    found = [] if real == tally else [f"I6 the tally says {tally}, the table {real}"]
+    silent = store.execute(
+        "SELECT flow, key FROM outbox AS o WHERE state = 'dead' AND NOT EXISTS (SELECT 1 FROM exceptions AS e "
+        "WHERE e.flow = o.flow AND e.key = o.key AND e.closed_at_ms IS NULL)"
+    ).fetchall()
+    found += [f"I6 {flow} {key} is dead and no exception says so" for flow, key in silent]
+    stuck = store.execute(
+        "SELECT flow, key, state, reason FROM outbox WHERE state IN ('sending', 'unknown')"
+    ).fetchall()
+    found += [f"I6 {flow} {key} is still {state}: {reason}" for flow, key, state, reason in stuck]
+    return found
+
+
+def _limits_kept(world: World) -> list[str]:
+    tripped = [call for call in world.tiktok.calls if call.status == 429 and not call.fault]
+    return [f"I7 {len(tripped)} calls were too many for TikTok's limiter"] if tripped else []
+
+
+async def restart_sends_nothing(world: World) -> list[str]:
+    """I10: stop, start, wait; counted on the services' side."""
+
+    def writes() -> int:
+        return sum(call.operation in WRITES for service in (world.tiktok, world.pipe17) for call in service.calls)
+
+    before = writes()
+    await world.stop()
+    await world.start()
+    await world.live(900)
+    return [] if writes() == before else [f"I10 {writes() - before} writes after a restart with nothing new"]
