@@ -16,7 +16,8 @@ from daemon.clock import Clock
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
 
-PROBE_EVERY = timedelta(seconds=60)
+PROBE_EVERY = timedelta(seconds=59)
+"""Just under the minute at which pollers and probes come by, so that none of them finds the gate shut by an instant."""
 EVERYTHING = ""
 
 

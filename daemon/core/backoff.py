@@ -51,7 +51,4 @@ def http_date_ms(header: str | None) -> int | None:
         return None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    try:
-        return round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000
-    except OverflowError:
-        return None
+    return round((instant - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000

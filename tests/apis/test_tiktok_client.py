@@ -418,3 +418,46 @@ async def test_what_is_signed_is_made_once_and_holds_every_character():
     assert json.loads(seen[0].body)["address"] == "https://gß.test/🙂"
     assert "🙂".encode() in seen[0].body
     assert seen[0].query["sign"] == resign(seen[0])
+
+
+@virtual
+async def test_every_read_of_another_shape_is_an_error_with_the_name_of_the_member():
+    option = "/logistics/202309/delivery_options/70/shipping_providers"
+    cases = [
+        (DETAIL, lambda client: client.order_details([ORDER])),
+        (PACKAGE, lambda client: client.package("1153132168123859123")),
+        (option, lambda client: client.shipping_providers("70")),
+        (WEBHOOKS, lambda client: client.webhooks()),
+        (SHOPS, lambda client: client.authorized_shops()),
+    ]
+    for path, read in cases:
+        rig = tiktok_rig({path: ok(None)})
+        error = await failure(read(rig.tiktok))
+        assert error.verdict == Retry("shape"), path
+        assert "data" in error.message
+    rig = tiktok_rig({option: ok({"shipping_providers": [{"id": USPS}]})})
+    assert "name" in (await failure(rig.tiktok.shipping_providers("70"))).message
+
+
+@virtual
+async def test_a_foreign_id_alone_is_nobody_and_other_refusals_of_a_detail_are_raised():
+    rig = tiktok_rig({DETAIL: [no(21008111, "not yours"), no(10002014, "Failed to get orders")]})
+    assert await rig.tiktok.order_details(["666"]) == []
+    assert (await failure(rig.tiktok.order_details(["1"]))).verdict == Retry("read_failed")
+
+
+@virtual
+async def test_a_whole_order_is_shipped_without_naming_units():
+    rig = tiktok_rig({MARK: SHIPPED})
+    await rig.tiktok.mark_package_as_shipped(ORDER, [], "940011189922", USPS)
+    assert rig.wire.calls(MARK)[0].json == {"tracking_number": "940011189922", "shipping_provider_id": USPS}
+
+
+@virtual
+@pytest.mark.parametrize(
+    ("shops", "wanted", "word"),
+    [([], "", "covers no shop"), ([shop(1)], "42", "TIKTOK_SHOP_ID"), ([], "42", "TIKTOK_SHOP_ID")],
+)
+async def test_a_grant_without_our_shop_says_so(shops, wanted, word):
+    rig = tiktok_rig({SHOPS: ok({"shops": shops})}, shop_id=wanted)
+    assert word in (await failure(search(rig))).message

@@ -1,6 +1,7 @@
 """The grant: saved before use, refreshed once, survives lost answers, refuses quietly, recovers."""
 
 import asyncio
+import json
 import logging
 import traceback
 from datetime import timedelta
@@ -19,6 +20,7 @@ from fake_wire import (
     START_MS,
     TRADING,
     UNREACHABLE,
+    answer,
     no,
     ok,
     pair,
@@ -371,15 +373,15 @@ async def test_a_new_grant_with_the_scope_is_found_by_the_probe():
 
 @virtual
 @pytest.mark.parametrize(
-    ("answer", "state"),
+    ("refusal", "state"),
     [
         (no(106001, "Invalid credentials: 'sign' query parameter", 401), Access.KEY_REFUSED),
         (no(36009004, "Invalid credentials: 'app_key' query parameter", 400), Access.KEY_REFUSED),
         (no(36009043, "shop inactive", 401), Access.SHOP_INACTIVE),
     ],
 )
-async def test_a_refused_key_or_shop_is_not_a_token_problem(answer, state):
-    rig = tiktok_rig({SEARCH: answer})
+async def test_a_refused_key_or_shop_is_not_a_token_problem(refusal, state):
+    rig = tiktok_rig({SEARCH: refusal})
     for _ in range(10):
         await refused(rig)
     assert rig.tiktok.keeper.state is state
@@ -420,6 +422,40 @@ async def test_the_named_shop_is_served():
     await search(rig)
     assert rig.wire.calls(SEARCH)[0].query["shop_cipher"] == "ROW_two"
     assert (await rig.tiktok.shop()).id == shop(2)["id"]
+
+
+@virtual
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"access_token": ""},
+        {"access_token_expire_in": None},
+        {"refresh_token": None},
+        {"refresh_token_expire_in": "never"},
+        {"access_token_expire_in": 604_800_000_000_000},
+    ],
+)
+async def test_a_token_answer_that_lacks_something_is_not_taken_up(changes):
+    good = json.loads(token_answer(2).body)
+    bad = answer({**good, "data": {**good["data"], **changes}})
+    rig = tiktok_rig({REFRESHING: bad}, stored=old_pair())
+    error = await refused(rig)
+    assert error.verdict == Retry("shape")
+    assert rig.tokens.saved == []
+    assert REFRESH not in str(error)
+
+
+@virtual
+async def test_a_wrong_app_secret_at_the_token_host_is_a_wrong_key():
+    rig = tiktok_rig({REFRESHING: no(36009004, "Invalid credentials: 'app_key'", 400)}, stored=old_pair())
+    assert (await refused(rig)).verdict == Reauth("key")
+    assert rig.tiktok.keeper.state is Access.KEY_REFUSED
+
+
+@virtual
+async def test_an_undocumented_code_of_the_token_host_is_a_refusal():
+    rig = tiktok_rig({REFRESHING: no(36004099, "refresh token is dead")}, stored=old_pair())
+    assert (await refused(rig)).verdict == Reauth("expired")
 
 
 @virtual

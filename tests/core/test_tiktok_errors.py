@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.tiktok_errors import HOLD_RECHECK, PARAMETERS_REFUSED, RULES, tiktok_verdict
+from daemon.core.tiktok_errors import HOLD_RECHECK, PARAMETERS_REFUSED, RULES, Kind, Rule, _rows, tiktok_verdict
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Reauth, Rejected, Retry, Throttled, Unknown
 
 CODES = json.loads((Path(__file__).parent / "tiktok_codes.json").read_text())
@@ -147,3 +147,8 @@ def test_an_unknown_code_under_a_server_error_leaves_a_write_unknown():
 def test_a_read_is_never_unknown_and_every_answer_has_a_verdict(code, status, write, message):
     found = verdict(code, message, write=write, status=status)
     assert write or not isinstance(found, Unknown)
+
+
+def test_a_code_in_two_rows_stops_the_start():
+    with pytest.raises(ValueError, match="7 has two verdicts"):
+        _rows((Rule(Kind.REJECT, "a"), (7,)), (Rule(Kind.REJECT, "b"), (7,)))
