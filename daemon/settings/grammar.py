@@ -29,6 +29,8 @@ TOKEN_KEY_BYTES = 32
 _UNIT_MS = {"": 1_000, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?\s*([smhd]?)", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+_DIGITS_OF_A_DATE = re.compile(r"20\d{6}", re.ASCII)
+"""20260131 is meant as a date, though it could be seconds: neither is guessed."""
 _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -110,6 +112,8 @@ def since(value: str) -> Since:
             raise ValueError(f"{quoted(value)} is not in a year that TikTok Shop orders can have")
         return Since(at_ms=(instant - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
     try:
+        if _DIGITS_OF_A_DATE.fullmatch(value):
+            raise ValueError
         return Since(back=duration_between("0s", "3650d")(value))
     except ValueError:
         raise ValueError(
