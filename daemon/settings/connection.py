@@ -11,7 +11,7 @@ from pydantic import SecretBytes, SecretStr
 from pydantic_settings import BaseSettings
 
 from daemon.settings import addresses, grammar
-from daemon.settings.declare import read_by, setting
+from daemon.settings.declare import PLANNED, read_by, setting
 from daemon.settings.values import Listen, LogFormat, LogLevel
 
 Secret = Annotated[SecretStr, read_by(lambda text: SecretStr(grammar.secret(text)))]
@@ -81,14 +81,16 @@ class ConnectionSettings(BaseSettings):
     connector_log_level: Level = connector_setting("info", "debug, info, warning or error")
     connector_log_format: Format = connector_setting("auto", "json, text or auto, which is json unless on a terminal")
     connector_dry_run: Boolean = connector_setting(
-        "false", "read for real, write nothing to either side, record the calls it would make"
+        "false", "read for real, write nothing to either side, record the calls it would make", since=PLANNED
     )
-    connector_reconcile_at: ClockTime = connector_setting("03:30", "daily comparison of both sides, local time; or off")
-    connector_backup_at: ClockTime = connector_setting("off", "daily backup, local time; or off")
+    connector_reconcile_at: ClockTime = connector_setting(
+        "03:30", "daily comparison of both sides, local time; or off", since=PLANNED
+    )
+    connector_backup_at: ClockTime = connector_setting("off", "daily backup, local time; or off", since=PLANNED)
     connector_backup_dir: Text = connector_setting(
-        "var/backups", "where backups go; with STATE_DIRECTORY set: $STATE_DIRECTORY/backups"
+        "var/backups", "where backups go; with STATE_DIRECTORY set: $STATE_DIRECTORY/backups", since=PLANNED
     )
-    connector_backup_keep: Copies = connector_setting("7", "how many backups are kept")
+    connector_backup_keep: Copies = connector_setting("7", "how many backups are kept", since=PLANNED)
     connector_retention: Retention = connector_setting(
         "90d", "how long finished records and their personal data are kept; 1d or more"
     )

@@ -57,11 +57,14 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
 
 
 def planned_in_use(settings: Settings) -> tuple[str, ...]:
-    """The variables that were set, other than to `off`, whose flow this version does not have yet."""
+    """The variables that ask for something this version does not do yet; one set to off or false asks for nothing."""
     known = declarations()
-    return tuple(
-        name for name in settings.found if known[name].planned and getattr(settings, name.lower()) is not Direction.OFF
-    )
+    return tuple(name for name in settings.found if known[name].planned and not _asks_nothing(settings, name))
+
+
+def _asks_nothing(settings: Settings, name: str) -> bool:
+    value = getattr(settings, name.lower())
+    return value is None or value is False or value is Direction.OFF
 
 
 def _value(entry: Declared, gathered: Gathered) -> tuple[Found | None, list[str]]:

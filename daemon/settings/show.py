@@ -15,7 +15,7 @@ _HEAD = """\
 # Settings of tiktok-pipe17. A line that begins with "#NAME=" shows a default: take the # away to change it.
 # Durations: 90s, 5m, 1h, 2d or plain seconds. Lists: comma separated. Booleans: true/false/1/0/yes/no/on/off.
 # A comment needs a line of its own. Secrets can also come from $CREDENTIALS_DIRECTORY/<name in lower case>, or from
-# a file that <NAME>_FILE names. A setting marked "planned" is checked but has no effect in this version.
+# a file that <NAME>_FILE names. A setting marked "planned" is checked, but this version does not act on it yet.
 """
 
 

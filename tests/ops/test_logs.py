@@ -342,11 +342,11 @@ class TestOutage:
         outage.recovered()
         for _ in range(5):
             outage.broke("no answer")
-        assert outage.reason == "no answer"
+        assert str(outage.reason) == "no answer"
         outage.broke("refused")
         outage.recovered()
         outage.recovered()
-        assert outage.reason is None
+        assert not outage.reason
         assert [(line["event"], line["reason"]) for line in logged(stream)] == [
             ("broken", "no answer"), ("broken", "refused"), ("recovered", "refused"),
         ]  # fmt: skip
