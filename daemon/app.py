@@ -18,6 +18,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import anyio
 import anyio.abc
@@ -41,6 +42,7 @@ from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
 from daemon.flows.pusher import Pusher
 from daemon.flows.upkeep import Upkeep
 from daemon.settings import Settings
+from daemon.settings.values import Since
 from daemon.store import journal, outbox
 from daemon.store.database import Database, Tx
 from daemon.store.tokens import StoredTokens
@@ -51,7 +53,7 @@ AUTHORIZATION_EVERY = timedelta(minutes=1)
 """How often the state of the grant is written down and a renewal that is due is made."""
 
 
-class Observer(CallObserver, FlowObserver):
+class Observer(CallObserver, FlowObserver, Protocol):
     """Who counts: calls and flows."""
 
 
@@ -165,11 +167,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
 def since_ms(settings: Settings, clock: Clock) -> int | None:
     """ORDERS_SINCE as an instant; None where the first run starts with the present."""
     since = settings.orders_since
-    if since is None:
-        return None
-    if isinstance(since, timedelta):
-        return clock.now_ms() - since // timedelta(milliseconds=1)
-    return int(since.timestamp() * 1000)
+    return None if since is None or since == Since() else since.start_ms(clock.now_ms())
 
 
 async def _probe_tiktok(tiktok: TikTok) -> None:
@@ -217,6 +215,7 @@ class Daemon:
                 for pusher in self.pushers:
                     pusher.stop()
             group.cancel_scope.cancel()
+        await self.parts.tiktok.keeper.finish()
 
     async def _read(self, scope: anyio.CancelScope) -> None:
         """Everything that only takes in, and ends at once when the daemon stops."""
