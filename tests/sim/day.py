@@ -150,8 +150,8 @@ async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -
 
 def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> None:
     operations = {
-        "tiktok": ("orders.search", "orders.detail", "packages.mark_shipped", "orders.*", "*"),
-        "pipe17": ("orders.create", "orders.update", "orders.get", "fulfillments.list", "orders.*", "*"),
+        "tiktok": ("orders.search", "orders.detail", "packages.mark_shipped", "packages.*", "orders.*", "*"),
+        "pipe17": ("orders.create", "orders.create", "orders.update", "orders.get", "fulfillments.list", "*"),
     }[side]
     start_ms = world.truth.now_ms() + round(rng.uniform(0, hours) * HOUR_S * 1000)
     world.faults[side].add(

@@ -187,7 +187,9 @@ class World:
 
     async def stop(self) -> None:
         """A clean stop, as on SIGTERM."""
-        assert self.daemon is not None and self._task is not None and self.parts is not None
+        assert self.daemon is not None
+        assert self._task is not None
+        assert self.parts is not None
         self.daemon.stop()
         await self._task
         await self.parts.database.aclose()
@@ -195,7 +197,8 @@ class World:
 
     async def kill(self) -> None:
         """The process is gone, now."""
-        assert self._task is not None and self.parts is not None
+        assert self._task is not None
+        assert self.parts is not None
         self._dead.set()
         self.crashes += 1
         self._task.cancel()
@@ -262,7 +265,8 @@ class World:
     # --- housekeeping ------------------------------------------------------------------------------------------------
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if not isinstance(context.get("exception"), SimulatedCrash):
+        left_by_a_crash = self.crashes and str(context.get("message")).startswith("Task was destroyed")
+        if not isinstance(context.get("exception"), SimulatedCrash) and not left_by_a_crash:
             self.broken.append(str(context.get("exception") or context.get("message")))
 
     async def aclose(self) -> None:

@@ -1,0 +1,30 @@
+"""Every planted mistake turns the simulation red."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tests.sim.mutants import MUTANTS, Mutant
+
+pytestmark = pytest.mark.sim
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_simulation_notices_a_planted_mistake(mutant: Mutant) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        with mutant.plant():
+            found = next((wrong for play in mutant.shows_in if (wrong := _played(play))), [])
+    finally:
+        logging.disable(logging.NOTSET)
+    assert found, f"{mutant.name} went unnoticed"
+
+
+def _played(play: object) -> list[str]:
+    """What a scenario finds; a daemon that breaks down is found, too."""
+    try:
+        return list(play())  # type: ignore[operator]
+    except Exception as error:
+        return [f"{type(error).__name__}: {error}"]
