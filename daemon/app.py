@@ -32,6 +32,7 @@ from daemon.clock import Clock
 from daemon.core.orders import OrderRules
 from daemon.core.tokens import Secret
 from daemon.errors import ApiError
+from daemon.flows import pauses
 from daemon.flows.connections import Connections, note_failure
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow
@@ -202,6 +203,7 @@ class Daemon:
         await self._recover()
         await self.parts.pacer.load()
         await self.parts.ownership.load()
+        await pauses.load(self.parts.engine)
         async with anyio.create_task_group() as group:
             reading = anyio.CancelScope()
             group.start_soon(self._read, reading)

@@ -82,6 +82,8 @@ class Engine:
     rng: random.Random
     observer: FlowObserver
     connections: Connections
+    paused: frozenset[str] = frozenset()
+    """Flows whose pusher claims nothing until a person resumes them (flows/pauses.py)."""
     timekeeper: Timekeeper = field(init=False)
 
     def __post_init__(self) -> None:
