@@ -2,8 +2,9 @@
 
 `finish` applies an outcome of the flow, `fail` a verdict of the other side. Both start from the row as it is *now*: a
 newer wanted state may have been staged while the call was under way, and then the row goes where that state asked for,
-with the result of the call remembered (the accepted fingerprint, the remote id). "Newer" is judged by the source's
-clock: a fresh read made by the attempt itself may be younger than what was staged meanwhile, and then it wins.
+with the result of the call remembered (the accepted fingerprint, the remote id). A row that ends in the dark keeps the
+newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the attempt itself
+may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ def finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> Mo
     """Apply what `deliver` or `settle` returned."""
     end = _now(tx, claimed)
     before = end.state
-    seen_later = getattr(outcome, "source_version", 0) > end.source_version
-    newer = end.version > claimed.version and not seen_later
+    newer = _newer_waits(end, outcome)
     match outcome:
         case Done():
             _done(tx, claimed, end, outcome, now_ms, newer=newer)
@@ -66,7 +66,6 @@ def finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> Mo
             end.state = after(end.state, Event.DROP)
             end.due_at_ms, end.reason, end.code = None, outcome.reason, ""
             end.source_version = max(end.source_version, outcome.source_version)
-            _unflag(tx, claimed, end, "dropped", now_ms)
         case Absent():
             end.state = after(end.state, Event.ABSENT)
             end.due_at_ms, end.reason = None, ""
@@ -82,7 +81,7 @@ def fail(
     """Apply a verdict of the other side. `backoff` is the wait that the attempt count asks for."""
     end = _now(tx, claimed)
     before = end.state
-    newer = end.version > claimed.version
+    newer = end.staged is not None
     end.code, end.reason = getattr(verdict, "code", ""), text
     match verdict:
         case Retry(after=wait, tries=tries):
@@ -106,6 +105,14 @@ def fail(
             end.attempts += 1
             end.due_at_ms = now_ms + _ms(max(settle_after, backoff if end.attempts > 1 else timedelta()))
     return _write(tx, claimed, before, end, now_ms, newer=newer)
+
+
+def _newer_waits(end: _Ending, outcome: Outcome | Settled) -> bool:
+    """Whether a state staged during the call asks for more than the call has seen."""
+    if end.staged is None or getattr(outcome, "source_version", 0) > end.source_version:
+        return False
+    same = isinstance(outcome, Done) and outcome.digest == end.digest
+    return not (same and end.staged == State.READY)
 
 
 def _done(tx: Tx, claimed: Owed, end: _Ending, done: Done, now_ms: int, *, newer: bool) -> None:
@@ -154,6 +161,10 @@ def _write(tx: Tx, claimed: Owed, before: State, end: _Ending, now_ms: int, *, n
     """Let a newer wanted state have its turn, then write the row."""
     if newer and end.state is not State.UNKNOWN:
         _let_newer_in(end)
+    if end.state is not State.UNKNOWN:
+        end.staged = end.staged_due_ms = None
+    if end.state is State.DROPPED:
+        _unflag(tx, claimed, end, "dropped", now_ms)
     queued = end.state in (State.READY, State.UNKNOWN) and end.due_at_ms is None
     finished_at_ms = now_ms if end.state in FINISHED else None
     tx.run(
@@ -174,6 +185,8 @@ def _write(tx: Tx, claimed: Owed, before: State, end: _Ending, now_ms: int, *, n
             end.reason,
             now_ms,
             finished_at_ms,
+            end.staged,
+            end.staged_due_ms,
             claimed.id,
         ),
     )
@@ -185,8 +198,6 @@ def _let_newer_in(end: _Ending) -> None:
     """Go where the newer wanted state asked for; it starts with a clean count of attempts."""
     staged = State(end.staged or State.READY)
     if staged is State.DROPPED and end.state is State.DONE:
-        return
-    if staged is State.READY and end.state is State.DONE and end.digest == end.accepted_digest:
         return
     waits_for_retry = end.state is State.READY and staged is State.READY
     end.state = after(end.state, _NEWER[staged])

@@ -91,7 +91,8 @@ class _Batcher:
             try:
                 return self._commit([(ticket, *self._plain(work)) for work, ticket in self._begin(batch)])
             except _Raised:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 return self._commit([(ticket, *self._guarded(work)) for work, ticket in self._begin(batch)])
         except sqlite3.Error as error:
             if self._connection.in_transaction:
@@ -118,6 +119,8 @@ class _Batcher:
         except Exception as error:
             self._connection.execute("ROLLBACK TO work")
             self._connection.execute("RELEASE work")
+            if isinstance(error, sqlite3.OperationalError):
+                return None, StoreError(f"the store could not write: {error}")
             return None, error
         self._connection.execute("RELEASE work")
         self._moves.update(tx.moves)
@@ -232,8 +235,13 @@ class Database:
         lock = take_lock(path)
         try:
             connection = connect(path, durable=durable)
+        except BaseException:
+            os.close(lock)
+            raise
+        try:
             migrate(connection)
         except BaseException:
+            connection.close()
             os.close(lock)
             raise
         loop = asyncio.get_running_loop()
@@ -284,14 +292,18 @@ def size_of(path: Path) -> int:
 def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     """The read-write connection with every pragma we rely on."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -16000")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"the store {path} cannot be used: {error}") from error
     return connection
 
 

@@ -30,5 +30,10 @@ def migrate(connection: sqlite3.Connection) -> int:
         raise StoreTooNew
     pending = [(number, script) for number, script in known if number > at]
     for number, script in pending:
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise StoreError(f"migration {number} of the store failed: {error}") from error
     return len(pending)

@@ -16,7 +16,7 @@ from daemon.core.jsontext import dumps, loads
 from daemon.core.lifecycle import FINISHED, Event, State, after
 from daemon.core.owed import Change, Owed, Wanted
 from daemon.store.database import Tx
-from daemon.store.exceptions import close_all, show_findings
+from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 
 _NEWER = {State.READY: Event.NEWER_READY, State.HELD: Event.NEWER_HELD, State.DROPPED: Event.DROP}
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
@@ -102,20 +102,23 @@ def stage(tx: Tx, flow: str, change: Change, row: Owed | None, wanted: Wanted, n
     waits to send, or that the other side already accepted, changes nothing (a back-off goes on as it was)."""
     if wanted.findings or (row is not None and row.flagged):
         show_findings(tx, flow, change.key, wanted.group or change.group, wanted.findings, now_ms)
+    if wanted.findings and row is not None:
+        tx.run("outbox_flag", (row.id,))
     if row is None:
         _insert(tx, flow, change, wanted, now_ms)
         return Moved(None, wanted.state, due_at_ms=wanted.due_at_ms)
     if _says_nothing_new(row, wanted):
-        tx.run("outbox_seen", (change.source_version, change.stamp, row.id))
+        payload = row.payload if wanted.state is State.DROPPED else wanted.payload
+        tx.run("outbox_seen", (dumps(payload), change.source_version, change.stamp, wanted.deadline_at_ms, row.id))
         return Moved(row.state, row.state, changed=False)
     content = _content(change, wanted, now_ms)
-    state = after(row.state, _NEWER[wanted.state])
     if row.state in _IN_DOUBT:
         tx.run("outbox_restage_in_doubt", (*content, wanted.state.value, wanted.due_at_ms, row.id))
         return Moved(row.state, row.state)
+    state = after(row.state, _NEWER[wanted.state])
+    if state is State.DROPPED and row.flagged:
+        close_kind(tx, flow, change.key, Kind.SEND, now_ms, "dropped")
     tx.run("outbox_restage", (*content, wanted.reason, *_standing(state, wanted, now_ms), row.id))
-    if wanted.findings:
-        tx.run("outbox_flag", (row.id,))
     book(tx, flow, row.state, state)
     return Moved(row.state, state, due_at_ms=wanted.due_at_ms)
 

@@ -21,7 +21,7 @@ FROM outbox WHERE id = ?;
 -- name: outbox_by_remote
 SELECT id, flow, key, group_key, state, version, payload, digest, accepted_digest, remote_id, source_version, source_stamp,
     intent, result, attempts, flagged, reason, due_at_ms, deadline_at_ms, changed_at_ms
-FROM outbox WHERE flow = ? AND remote_id = ? LIMIT 1;
+FROM outbox WHERE flow = ? AND remote_id = ? AND remote_id <> '' LIMIT 1;
 
 -- Everything of one group (an order and its fulfillments), oldest first.
 -- name: outbox_group
@@ -54,9 +54,9 @@ UPDATE outbox SET
     updated_at_ms = ?, rank_ms = ?, staged = ?, staged_due_ms = ?, version = version + 1
 WHERE id = ?;
 
--- The record was seen again and asks for nothing new.
+-- The record was seen again and asks for nothing new; where it stands stays as it was.
 -- name: outbox_seen
-UPDATE outbox SET source_version = ?, source_stamp = ? WHERE id = ?;
+UPDATE outbox SET payload = ?, source_version = ?, source_stamp = ?, deadline_at_ms = ? WHERE id = ?;
 
 -- The record shows something a person should know.
 -- name: outbox_flag
@@ -96,7 +96,7 @@ UPDATE outbox SET intent = ?, updated_at_ms = ? WHERE id = ?;
 UPDATE outbox SET
     state = ?, queued = ?, busy = 0, due_at_ms = ?, payload = ?, digest = ?, accepted_digest = ?, remote_id = ?,
     source_version = ?, result = ?, attempts = ?, flagged = ?, code = ?, reason = ?, updated_at_ms = ?,
-    finished_at_ms = ?, staged = NULL, staged_due_ms = NULL
+    finished_at_ms = ?, staged = ?, staged_due_ms = ?
 WHERE id = ?;
 
 -- An operator's retry: everything but the state and the count of attempts stays.
@@ -166,8 +166,9 @@ SELECT * FROM journal WHERE group_key = ? ORDER BY id LIMIT ?;
 -- name: journal_groups_of_key
 SELECT DISTINCT group_key FROM journal WHERE key = ? LIMIT 10;
 
+-- Lines are added in the order of time: the oldest have the smallest ids, and only those are looked at.
 -- name: journal_expire
-DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at_ms < ? ORDER BY id LIMIT ?);
+DELETE FROM journal WHERE at_ms < ? AND id < (SELECT min(id) FROM journal) + ?;
 
 -- name: exception_open
 INSERT INTO exceptions (

@@ -31,11 +31,15 @@ class Reader:
             raise StoreError(f"there is no store at {path}; has the daemon run yet?")
         try:
             connection = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True)
-            connection.row_factory = sqlite3.Row
+        except sqlite3.Error as error:
+            raise StoreError(f"the store {path} cannot be read: {error}") from error
+        connection.row_factory = sqlite3.Row
+        try:
             await connection.execute("PRAGMA busy_timeout = 2000")
             cursor = await connection.execute("PRAGMA user_version")
             row = await cursor.fetchone()
         except sqlite3.Error as error:
+            await connection.close()
             raise StoreError(f"the store {path} cannot be read: {error}") from error
         if row is None or row[0] == 0:
             await connection.close()
