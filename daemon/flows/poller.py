@@ -15,6 +15,7 @@ from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import State
 from daemon.core.owed import Change, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
+from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows
@@ -106,13 +107,13 @@ class HintReader:
                 more = await self.once()
             except ApiError as error:
                 await note_failure(self._engine.connections, error)
-                more = False
                 await self.bell.wait(HINT_RETRY_S)
+                more = True
             if not more:
                 await self.bell.wait()
 
     async def once(self) -> bool:
-        """Handle one batch; False when nothing waits."""
+        """Handle one batch; False when nothing waits. Raises `ApiError` where trying again later may help."""
         engine = self._engine
         waiting = await engine.database.write(lambda tx: hints.waiting(tx, HINT_BATCH))
         if not waiting:
@@ -123,12 +124,29 @@ class HintReader:
             if flow is None:
                 await self._drop(ids)
             else:
-                page = await flow.read(sorted({hint.subject for hint in mine}))
-                await stage_page(engine, flow, page, handled=ids)
+                page = await self._read(flow, sorted({hint.subject for hint in mine}))
+                if page is None:
+                    await self._drop(ids)
+                else:
+                    await stage_page(engine, flow, page, handled=ids)
         return True
 
+    async def _read(self, flow: Flow, keys: Sequence[str]) -> Page | None:
+        """None when they cannot be read this way at all: the poller's next run finds them."""
+        try:
+            return await flow.read(keys)
+        except ApiError as error:
+            if not isinstance(error.verdict, Rejected):
+                raise
+            log.warning("what a webhook named is refused: %s", error, extra={"flow": flow.name})
+        except BadShape as problem:
+            log.warning("what a webhook named cannot be understood: %s", problem, extra={"flow": flow.name})
+        except Exception:
+            log.exception("reading what a webhook named broke", extra={"flow": flow.name})
+        return None
+
     async def _drop(self, notification_ids: Sequence[str]) -> None:
-        """Hints for a flow that is switched off."""
+        """Nothing to do for these: their flow is switched off, or the poller will find them."""
         now_ms = self._engine.clock.now_ms()
         await self._engine.database.write(lambda tx: hints.handled(tx, notification_ids, now_ms))
 

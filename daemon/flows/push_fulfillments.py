@@ -174,7 +174,8 @@ class PushFulfillments:
         if all(
             unit.shipped and unit.tracking_number.upper() == str(intent["tracking_number"]).upper() for unit in units
         ):
-            return _done(attempt, units[0].package_id, "found at TikTok")
+            sent_digest = str(intent.get("digest", ""))
+            return _done(attempt, units[0].package_id, "found at TikTok", sent_digest=sent_digest)
         return _elsewhere(attempt)
 
     def _page(self, rows: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:
@@ -271,6 +272,7 @@ class PushFulfillments:
                 "tracking_number": plan.tracking_number,
                 "provider_id": carrier.provider_id,
                 "package_id": package_id,
+                "digest": attempt.row.digest,
             }
         )
         warning = ""
@@ -297,8 +299,11 @@ class PushFulfillments:
         raise error
 
 
-def _done(attempt: Attempt, package_id: str, reason: str, sent: _Sent | None = None) -> Done:
-    """TikTok has it; what it said about the number is kept with the row and shown by `trace`."""
+def _done(attempt: Attempt, package_id: str, reason: str, sent: _Sent | None = None, sent_digest: str = "") -> Done:
+    """TikTok has it; what it said about the number is kept with the row and shown by `trace`.
+
+    `sent_digest`: what a look-up found sent, which need not be the newest wanted state any more.
+    """
     findings: tuple[Finding, ...] = ()
     result: dict[str, Any] = {"package_id": package_id}
     if sent is not None:
@@ -311,7 +316,11 @@ def _done(attempt: Attempt, package_id: str, reason: str, sent: _Sent | None = N
             )
             findings = (Finding("further_numbers", text, lasting=True),)
     return Done(
-        digest=attempt.row.digest, remote_id=package_id, result=result, reason=reason.strip(), findings=findings
+        digest=sent_digest or attempt.row.digest,
+        remote_id=package_id,
+        result=result,
+        reason=reason.strip(),
+        findings=findings,
     )
 
 

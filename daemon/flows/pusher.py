@@ -9,6 +9,8 @@ One pusher per flow; at most `flow.concurrency` attempts at once, never two of o
     any other exception   a bug of ours: logged with its place, the row is looked up before it is sent again
     cancellation          the daemon stops: the row stays `sending` and is looked up after the next start
 
+The end of an attempt rings every pusher: rows of other flows may have waited for its group.
+
 On stop the pusher claims nothing more and gives what is under way `GRACE` to end.
 """
 
@@ -52,15 +54,17 @@ class Pusher:
         self._bell = Signal()
         self._under_way = 0
         self._stopping = False
+        self._pause = anyio.CancelScope()
         engine.timekeeper.listen(self._bell.ring)
 
     async def run(self) -> None:
         """Until `stop`; returns when nothing is under way any more."""
         async with anyio.create_task_group() as group:
             while not self._stopping:
-                if self._engine.connections.refused:
+                with anyio.CancelScope() as self._pause:
                     await self._engine.connections.opened()
-                await self._claim(group)
+                if not self._stopping:
+                    await self._claim(group)
                 if not self._stopping:
                     await self._bell.wait()
             with anyio.move_on_after(GRACE.total_seconds()):
@@ -71,11 +75,12 @@ class Pusher:
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopping = True
+        self._pause.cancel()
         self._bell.ring()
 
     async def _claim(self, group: anyio.abc.TaskGroup) -> None:
         free = self.flow.concurrency - self._under_way
-        if free <= 0:
+        if free <= 0 or self.flow.name in self._engine.paused:
             return
         flow, now_ms = self.flow.name, self._engine.clock.now_ms()
         claimed = await self._engine.database.write(lambda tx: outbox.claim(tx, flow, free, now_ms))
@@ -88,7 +93,7 @@ class Pusher:
             await self._try(claimed)
         finally:
             self._under_way -= 1
-            self._bell.ring()
+            self._engine.timekeeper.announce()
 
     async def _try(self, claimed: outbox.Claimed) -> None:
         attempt = _Attempt(self._engine, claimed.row)
