@@ -77,11 +77,15 @@ class Bench:
 
     def open_exceptions(self, flow: str = "orders", key: str = "k1") -> dict[str, str]:
         return dict(
-            self.rows("SELECT code, kind FROM exceptions WHERE flow = ? AND key = ? AND closed_at_ms IS NULL", flow, key)
+            self.rows(
+                "SELECT code, kind FROM exceptions WHERE flow = ? AND key = ? AND closed_at_ms IS NULL", flow, key
+            )
         )
 
     def tally(self) -> dict[tuple[str, str], int]:
-        return {(flow, state): n for flow, state, n in self.rows("SELECT flow, state, items FROM tally WHERE items <> 0")}
+        return {
+            (flow, state): n for flow, state, n in self.rows("SELECT flow, state, items FROM tally WHERE items <> 0")
+        }
 
     def counted(self) -> dict[tuple[str, str], int]:
         """What the tally ought to say, by counting."""
