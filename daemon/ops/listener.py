@@ -8,6 +8,7 @@ signals, and wakes ten times a second to look whether it should end.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import stat
@@ -77,6 +78,7 @@ class WebServer:
     """An application on a bound socket, from `start` to `aclose`."""
 
     def __init__(self, app: Any, listener: socket.socket) -> None:
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self.address = bound_to(listener)
         self._listener = listener
         config = uvicorn.Config(

@@ -36,13 +36,18 @@ from daemon.app import Daemon, assemble
 from daemon.clock import Clock, SystemClock
 from daemon.core.tokens import Secret
 from daemon.errors import ConnectorError, StoreError, StoreLocked
+from daemon.ops import calendar
+from daemon.ops.calendar import CHECKPOINT_AT, Job
 from daemon.ops.listener import WebServer, bind
 from daemon.ops.logs import configure
 from daemon.ops.metrics import Metrics
 from daemon.ops.pulse import Pulse
 from daemon.ops.redact import Redactor
+from daemon.ops.status_page import StatusPage
 from daemon.ops.systemd import Notifier
 from daemon.ops.web import Site, Snapshots, build, not_ready
+from daemon.ops.web_api import Api
+from daemon.ops.webhooks import AppKeys, Receiver, Registration
 from daemon.settings import Settings, planned_in_use
 from daemon.settings.values import Listen
 from daemon.store.database import Database
@@ -186,7 +191,10 @@ async def _run(
 ) -> None:
     """The loops and the web server until a stop; what does not end in time is cut off."""
     stop, daemon = anyio.Event(), site.daemon
-    web = WebServer(build(site, []), listener)
+    settings = daemon.parts.settings
+    keys = AppKeys(settings.tiktok_app_key.get_secret_value(), Secret(settings.tiktok_app_secret.get_secret_value()))
+    receiver = Receiver(daemon, keys, site.metrics)
+    web = WebServer(build(site, [*StatusPage(site).routes(), *Api(site).routes(), *receiver.routes()]), listener)
     teller = _Teller(site, notifier, redactor)
     try:
         async with anyio.create_task_group() as beside:
@@ -197,6 +205,13 @@ async def _run(
                     await loops.start(daemon.run)
                     await web.start()
                     beside.start_soon(Pulse(daemon.parts.database, site.metrics, notifier, teller.tell).run)
+                    beside.start_soon(receiver.run)
+                    beside.start_soon(
+                        calendar.keep, [Job("checkpoint", CHECKPOINT_AT, daemon.parts.database.checkpoint)]
+                    )
+                    if settings.connector_public_url:
+                        registration = Registration(daemon.parts.tiktok, settings.connector_public_url)
+                        beside.start_soon(registration.run)
                     teller.tell()
                     notifier.ready()
                     _announce(site, web.address)

@@ -1,8 +1,11 @@
 """The web side: metrics, health, the status page, the API behind the commands, and the door for webhooks.
 
     GET  /metrics  /healthz  /readyz  /  /api/status  /api/backlog  /api/exceptions  /api/trace/{id}
-    POST /api/retry  /api/dismiss  /api/pause  /api/resume      state-changing: see `guard.py`
+    POST /api/retry  /api/dismiss  /api/pause  /api/resume  /api/connect      state-changing: see `guard.py`
     POST /webhooks/tiktok
+
+Here are the application, health and the answers to everything that goes wrong; `web_api.py`, `status_page.py` and
+`webhooks.py` hold the rest.
 
 Everything it shows is ids, codes, states and instants: no names, no addresses, no tokens. Unknown paths and wrong
 methods are answered in JSON; nothing is cached; the page needs no script and loads nothing from elsewhere.
@@ -121,7 +124,7 @@ class Health:
 def build(site: Site, routes: list[Route]) -> Starlette:
     """The application: health and `routes`."""
     health = Health(site)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/metrics", health.metrics, methods=["GET"]),
             Route("/healthz", health.healthz, methods=["GET"]),
@@ -136,6 +139,8 @@ def build(site: Site, routes: list[Route]) -> Starlette:
             Exception: _broke,
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def problem(status: int, text: str, **more: object) -> JSONResponse:

@@ -37,7 +37,7 @@ T = TypeVar("T")
 BATCH_MAX = 1024
 """Transactions in one commit at most; bounds how long the first of them waits."""
 
-WAL_AUTOCHECKPOINT_PAGES = 2_000
+WAL_AUTOCHECKPOINT_PAGES = 8_000
 
 
 class Tx:
@@ -80,6 +80,8 @@ class _Batcher:
         self._hook = hook
         self._tx = Tx(connection)
         self._moves = self._tx.moves
+        self.checkpoint_next = False
+        """Empty the write-ahead log after the next commit."""
 
     def run(self, batch: Sequence[tuple[Work[Any], Any]]) -> list[tuple[Any, Any, Exception | None]]:
         """(ticket, result, error) of every transaction; an error of the commit is everybody's error.
@@ -135,6 +137,9 @@ class _Batcher:
         self._connection.execute("COMMIT")
         if self._hook is not None:
             self._hook.after()
+        if self.checkpoint_next:
+            self.checkpoint_next = False
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return results
 
 
@@ -216,9 +221,17 @@ def _answer(results: list[tuple[Any, Any, Exception | None]]) -> None:
 class Database:
     """An open store. Get one from `Database.open`, give it back with `aclose`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int, writer: _Writer) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: int,
+        writer: _Writer,
+        batcher: _Batcher | None = None,
+    ) -> None:
         self.path = path
         self._connection = connection
+        self._batcher = batcher
         self._lock = lock
         self._writer = writer
         self._open = True
@@ -247,7 +260,7 @@ class Database:
         loop = asyncio.get_running_loop()
         batcher = _Batcher(connection, hook)
         writer: _Writer = _InlineWriter(batcher, loop) if inline else _ThreadWriter(batcher, loop)
-        return cls(path, connection, lock, writer)
+        return cls(path, connection, lock, writer, batcher)
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction; returns its result once it is on disk. Not undone by cancellation."""
@@ -256,6 +269,12 @@ class Database:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._writer.submit(work, future)
         return await future
+
+    async def checkpoint(self) -> None:
+        """Empty the write-ahead log into the file; the writer itself does it, for no second connection may."""
+        if self._batcher is not None:
+            self._batcher.checkpoint_next = True
+        await self.write(lambda tx: None)
 
     async def aclose(self) -> None:
         """Commit what was submitted, close the file, give the lock back."""
