@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from daemon.core.findings import Finding
 from daemon.core.lifecycle import State
 
 
@@ -50,20 +51,6 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something a person should know about a record; becomes an open exception. Holds no personal data.
-
-    It stays open as long as newer readings of the record still find it; a `lasting` one (something happened once, like
-    an edit after shipping) until a person dismisses it.
-    """
-
-    code: str
-    text: str
-    deadline_at_ms: int | None = None
-    lasting: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the source asks for: send it (`READY`), wait (`HELD` until `due_at_ms`), or nothing (`DROPPED`)."""
 
@@ -76,6 +63,10 @@ class Wanted:
     deadline_at_ms: int | None = None
     findings: tuple[Finding, ...] = ()
     """All that this reading of the record finds; what an older reading found and this one does not is closed."""
+    summary: str = ""
+    """One or two words for the timeline: the status that is wanted on the other side."""
+    group: str = ""
+    """Set where only the store could tell which group the record belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
