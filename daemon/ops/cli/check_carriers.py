@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from daemon.app import Parts
 from daemon.apis.tiktok.shops import Shop
+from daemon.app import Parts
 from daemon.core.carriers import KNOWN, Provider, choose_carrier, normal
 from daemon.core.findings import Refusal
 from daemon.core.reading import BadShape

@@ -40,7 +40,8 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "set CONNECTOR_ADMIN_TOKEN, or listen on 127.0.0.1 or a unix socket",
         )
     if settings.connector_dry_run:
-        yield warn("settings", "CONNECTOR_DRY_RUN is on: nothing is written to either side", "turn it off to go live")
+        text = "CONNECTOR_DRY_RUN: this version cannot run without writing yet, and does not start with it"
+        yield fail("settings", text, "take CONNECTOR_DRY_RUN out")
 
 
 def check_store(store: Path, daemon: str) -> Iterator[Finding]:

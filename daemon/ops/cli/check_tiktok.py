@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
-from daemon.app import Parts
 from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.shops import Shop
+from daemon.apis.tiktok.webhooks import ORDER_EVENTS
+from daemon.app import Parts
 from daemon.core.tokens import TokenPair
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
@@ -84,11 +85,11 @@ def check_grant(parts: Parts, pair: TokenPair) -> Iterator[Finding]:
     """How long the grant lives, and what it covers."""
     now_ms = parts.clock.now_ms()
     left = timedelta(milliseconds=min(pair.refresh_expires_at_ms - now_ms, times.WITHOUT_END_MS))
-    what = f"the grant works and {times.end_of_grant(pair.refresh_expires_at_ms, now_ms)}"
+    what = f"the grant works, and {times.end_of_grant(pair.refresh_expires_at_ms, now_ms)}"
     if left < END_IS_NEAR:
         yield warn(AREA, what, "the owner opens the link of `tiktok-pipe17 connect` again before it ends")
     else:
-        yield ok(AREA, what.replace("is without", "has no") if left < timedelta() else what)
+        yield ok(AREA, what)
     missing = missing_scopes(parts, pair)
     if missing:
         yield fail(AREA, f"the grant lacks {', '.join(missing)}, which the flows in use need", _SCOPE_CURE)
@@ -126,10 +127,11 @@ async def _check_webhooks(parts: Parts) -> Finding:
         registered = await parts.tiktok.webhooks()
     except ApiError as error:
         return _scope_or(error, "webhooks.list")
-    ours = sorted(event for event, where in registered.items() if where == address)
-    if ours:
-        return ok("webhooks", f"{len(ours)} event types go to {address}")
-    return warn("webhooks", f"none goes to {address} yet", "the daemon registers them when it runs")
+    missing = [event for event in ORDER_EVENTS if registered.get(event) != address]
+    if not missing:
+        return ok("webhooks", f"{len(ORDER_EVENTS)} event types go to {address}")
+    what = f"{', '.join(missing)} do not go to {address}"
+    return warn("webhooks", what, "the daemon registers them while it runs; until then polling finds every change")
 
 
 async def _check_list(parts: Parts) -> AsyncIterator[Finding]:

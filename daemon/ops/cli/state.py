@@ -76,7 +76,8 @@ def exceptions(args: argparse.Namespace) -> int:
     """What a person has to look at: what happened, since when, the cure, the next attempt."""
     rows, daemon = read(args, lambda reader: reports.exceptions(reader, args.limit, args.flow))
     cure = cures()
-    rows = [row | {"cure": cure(row["code"])} for row in rows]
+    for row in rows:
+        row["cure"] = cure(row["code"])
     if args.json:
         print_json({"daemon": daemon, "exceptions": rows})
         return OK

@@ -57,5 +57,5 @@ def end_of_grant(at_ms: int | None, now_ms: int) -> str:
     if at_ms is None:
         return "unknown"
     if at_ms - now_ms > WITHOUT_END_MS:
-        return "without an end"
+        return "has no end"
     return f"ends in {span(at_ms - now_ms)} ({instant(at_ms)})" if at_ms > now_ms else f"ended {ago(at_ms, now_ms)}"
