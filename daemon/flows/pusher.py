@@ -63,8 +63,8 @@ class Pusher:
             while not self._stopping:
                 with anyio.CancelScope() as self._pause:
                     await self._engine.connections.opened()
-                if not self._stopping:
-                    await self._claim(group)
+                while not self._stopping and await self._claim(group):
+                    pass
                 if not self._stopping:
                     await self._bell.wait()
             with anyio.move_on_after(GRACE.total_seconds()):
@@ -78,15 +78,17 @@ class Pusher:
         self._pause.cancel()
         self._bell.ring()
 
-    async def _claim(self, group: anyio.abc.TaskGroup) -> None:
+    async def _claim(self, group: anyio.abc.TaskGroup) -> bool:
+        """Take what fits; True when there may be more (several rows of one group at the head leave places free)."""
         free = self.flow.concurrency - self._under_way
         if free <= 0 or self.flow.name in self._engine.paused:
-            return
+            return False
         flow, now_ms = self.flow.name, self._engine.clock.now_ms()
         claimed = await self._engine.database.write(lambda tx: outbox.claim(tx, flow, free, now_ms))
         for one in claimed:
             self._under_way += 1
             group.start_soon(self._attempt, one)
+        return bool(claimed)
 
     async def _attempt(self, claimed: outbox.Claimed) -> None:
         try:
