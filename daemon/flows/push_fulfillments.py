@@ -56,8 +56,11 @@ from daemon.flows.providers import Providers
 
 NAME = "fulfillments"
 OVERLAP = timedelta(minutes=10)
-ON_HOLD_RECHECK = timedelta(minutes=5)
-CANCEL_RECHECK = timedelta(minutes=5)
+RECHECK = timedelta(seconds=30)
+"""How soon an order is looked at again that TikTok holds, or that its buyer wants to cancel: few do at any time, and
+the tracking goes out half a minute after it may."""
+LONG_RECHECK = timedelta(minutes=5)
+"""The same while the timers of the hold still run: TikTok may release earlier than they say."""
 _MALFORMED = "malformed_record"
 _STAMP_WITHOUT = ("updatedAt", "autoEngUpdateStatus", "timeline", "exceptions", "exceptionCategories")
 
@@ -223,12 +226,12 @@ class PushFulfillments:
         """What keeps tracking back by TikTok's rules or the owner's."""
         now_ms = self._clock.now_ms()
         if order.status in ("ON_HOLD", "UNPAID"):
-            hold = hold_of(order, self._rules.hold, now_ms)
-            due_at_ms = max(hold.until_ms or 0, now_ms + 1_000) if hold.until_ms else now_ms + _ms(ON_HOLD_RECHECK)
+            ends_ms = hold_of(order, self._rules.hold, now_ms).ends_ms
+            due_at_ms = min(ends_ms, now_ms + _ms(LONG_RECHECK)) if ends_ms > now_ms else now_ms + _ms(RECHECK)
             return Later(due_at_ms, f"TikTok has the order {order.status}; tracking waits for its release")
         if order.is_buyer_request_cancel and not self._rules.ship_despite_cancel and not order.cancelled:
             text = "the buyer asks to cancel and shipping would refuse it; answer in Seller Center"
-            return Later(now_ms + _ms(CANCEL_RECHECK), text, code="cancel_requested")
+            return Later(now_ms + _ms(RECHECK), text, code="cancel_requested")
         return None
 
     async def _plan(
@@ -291,7 +294,7 @@ class PushFulfillments:
     async def _after_refusal(self, attempt: Attempt, error: ApiError) -> Outcome:
         """An order still on hold waits; "already shipped" is a success when it was shipped with our number."""
         if isinstance(error.verdict, Retry) and error.verdict.code == "on_hold":
-            due_at_ms = self._clock.now_ms() + _ms(ON_HOLD_RECHECK)
+            due_at_ms = self._clock.now_ms() + _ms(RECHECK)
             return Later(due_at_ms, "TikTok still holds the order; tracking waits for its release")
         if isinstance(error.verdict, Rejected) and error.verdict.code == "already_shipped":
             settled = await self.settle(attempt)
