@@ -1,14 +1,15 @@
-"""A whole daemon in this process: the simulated sides behind a transport without sockets, its web side on a real one."""
+"""A whole daemon in this process: both simulated sides without sockets, its own web side on a real one."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import inspect
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -111,6 +112,17 @@ class House:
         assert answer.status != 200 or answer.body == b""
         return answer.status
 
+    async def backlog(self, state: str, flow: str = "orders") -> int:
+        """How many rows of a flow are in a state."""
+        one = (await self.get("/api/status"))["flows"][flow]
+        count: int = one[state] if state in one else one["backlog"].get(state, 0)
+        return count
+
+    async def exceptions(self) -> list[dict[str, Any]]:
+        """What is open."""
+        rows: list[dict[str, Any]] = (await self.get("/api/exceptions"))["exceptions"]
+        return rows
+
     async def metric(self, line: str) -> float | None:
         """The value of one sample, by its name with labels."""
         answer = await self.ask("GET", "/metrics")
@@ -120,25 +132,42 @@ class House:
         return None
 
 
+class Started:
+    """Takes the report of `serve`."""
+
+    def __init__(self) -> None:
+        self.report: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+
+    def started(self, value: Running | None = None) -> None:
+        assert value is not None
+        self.report.set_result(value)
+
+
 @asynccontextmanager
 async def running(store: Path, sides: Sides, **more: str) -> AsyncIterator[House]:
-    """A daemon that is up; it is stopped at the end, and must stop by itself."""
-    http, redactor = HttpxTransport(trust_env=False), Redactor()
-    settings = settings_for(store, sides, **more)
+    """A daemon that is up, in a task of its own; it is stopped at the end, and must stop by itself."""
+    http, redactor, started = HttpxTransport(trust_env=False), Redactor(), Started()
+    settings, rng = settings_for(store, sides, **more), random.Random(3)
+    served = asyncio.create_task(
+        serve(settings, redactor=redactor, environ={}, rng=rng, transport=sides, task_status=started)
+    )
     try:
-        async with anyio.create_task_group() as group:
-            start = partial(serve, settings, redactor=redactor, environ={}, rng=random.Random(3), transport=sides)
-            up: Running = await group.start(start)
-            try:
-                yield House(up, sides, http, redactor)
-            finally:
-                up.stop()
+        await asyncio.wait([served, started.report], return_when=asyncio.FIRST_COMPLETED)
+        if served.done():
+            await served
+        yield House(started.report.result(), sides, http, redactor)
     finally:
+        if started.report.done():
+            started.report.result().stop()
+        await asyncio.wait_for(served, 20)
         await http.aclose()
 
 
-async def until(true: Callable[[], Any], seconds: float = 5.0) -> None:
-    """Wait until something is so."""
+async def until(true: Callable[[], Any], seconds: float = 8.0) -> None:
+    """Wait until something is so; `true` may be a coroutine function."""
     with anyio.fail_after(seconds):
-        while not true():
+        while True:
+            value = true()
+            if await value if inspect.isawaitable(value) else value:
+                return
             await anyio.sleep(0.01)

@@ -82,20 +82,16 @@ async def test_what_does_not_end_in_time_is_cut_off_and_looked_up_later(
     sides.silent.add(("POST", "/api/v3/orders"))
     async with running(store, sides) as house:
         await until(lambda: house.running.daemon.ready)
-        order_id = sides.tiktok.place_order()
+        sides.tiktok.place_order()
         house.running.daemon.pollers[0].poke()
-        with anyio.fail_after(5):
-            while (await house.get("/api/status"))["flows"]["orders"]["backlog"].get("sending") != 1:
-                await anyio.sleep(0.02)
+        await until(lambda: house.backlog("sending"))
         begun = time.monotonic()
     assert time.monotonic() - begun < 3
     with contextlib.closing(sqlite3.connect(store)) as left:
         assert left.execute("SELECT state, busy FROM outbox").fetchall() == [("sending", 1)]
     sides.silent.clear()
     async with running(store, sides) as house:
-        with anyio.fail_after(8):
-            while (await house.get("/api/status"))["flows"]["orders"]["done"] != 1:
-                await anyio.sleep(0.02)
+        await until(lambda: house.backlog("done"))
     assert len(_created(sides)) == 1
 
 
@@ -105,11 +101,9 @@ async def test_a_pause_outlives_a_restart(store: Path) -> None:
         assert await house.post("/api/pause", {"flow": "orders"}) == (200, {"paused": ["orders"]})
     async with running(store, sides) as house:
         assert (await house.get("/api/status"))["paused"] == ["orders"]
-        order_id = sides.tiktok.place_order()
+        sides.tiktok.place_order()
         house.running.daemon.pollers[0].poke()
-        with anyio.fail_after(5):
-            while (await house.get("/api/status"))["flows"]["orders"]["backlog"].get("ready") != 1:
-                await anyio.sleep(0.02)
+        await until(lambda: house.backlog("ready"))
         await anyio.sleep(0.2)
         assert not _created(sides)
         assert await house.post("/api/resume", {"flow": "orders"}) == (200, {"paused": []})
