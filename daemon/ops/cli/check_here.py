@@ -73,7 +73,7 @@ def check_clock(offset_ms: int | None) -> Finding:
     if abs(offset) <= CLOCK_NOISE:
         return ok("clock", "within 5 s of TikTok's")
     way = "ahead of" if offset > timedelta() else "behind"
-    what = f"this host is {times.span(offset_ms)} {way} TikTok, which takes signatures from -5 min to +30 s"
+    what = f"this host is {times.span(round(offset_ms, -3))} {way} TikTok, which takes signatures from -5 min to +30 s"
     cure = "switch on time synchronisation (timedatectl set-ntp true); until then the daemon corrects its own time"
     if -TIMESTAMPS_BEHIND <= offset <= TIMESTAMPS_AHEAD:
         return warn("clock", what, cure)

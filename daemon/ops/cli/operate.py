@@ -15,6 +15,7 @@ from daemon.ops.cli.tables import print_json
 from daemon.settings import Settings
 
 BY = "command line"
+NOTE_CHARS_MAX = 500
 
 
 def retry_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +55,8 @@ def retry(args: argparse.Namespace) -> int:
 def dismiss(args: argparse.Namespace) -> int:
     """Close with a note; 1 when nothing was open."""
     note = " ".join(args.note.split())
-    if not note:
-        raise Ended("--note needs a text: why is it closed?", USAGE)
+    if not 0 < len(note) <= NOTE_CHARS_MAX:
+        raise Ended(f"--note needs a text of at most {NOTE_CHARS_MAX} characters: why is it closed?", USAGE)
     answer = _do(settings_of(args), "dismiss", {"flow": args.flow, "key": args.key, "note": note})
     if args.json:
         print_json(answer)

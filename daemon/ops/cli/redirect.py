@@ -43,7 +43,11 @@ def read_redirect(text: str) -> Redirect:
     text = text.strip().strip("\"'")
     if "=" not in text and "/" not in text:
         return Redirect(code=text)
-    query = urlsplit(text).query if "?" in text else text
+    return read_query(urlsplit(text).query if "?" in text else text)
+
+
+def read_query(query: str) -> Redirect:
+    """The part of an address after `?`."""
     values = {name: found[0].strip() for name, found in parse_qs(query.partition("#")[0]).items()}
     code = values.get("code", "")
     code = "" if code.lower() == "null" else code
@@ -123,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        redirect = read_redirect(f"?{urlsplit(self.path).query}")
+        redirect = read_query(urlsplit(self.path).query)
         if not redirect.says_something:
             self._answer(404, "Nothing here", "This address waits for TikTok Shop to send the owner back.")
             return
