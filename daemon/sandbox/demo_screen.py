@@ -20,7 +20,7 @@ from daemon.sandbox.tiktok import TikTokSandbox
 PANEL_EVERY_S = 0.25
 LINE_EVERY_S = 2.0
 DIFFERENCES_SHOWN = 50
-BACKLOG_STATES = ("held", "ready", "sending", "unknown", "dead")
+BACKLOG_STATES: tuple[str, ...] = ("held", "ready", "sending", "unknown", "dead")
 
 Backlog = Mapping[tuple[str, str], int]
 
@@ -61,7 +61,7 @@ def _counted(counts: Counter[str]) -> str:
 def _owed(backlog: Backlog | None) -> str:
     if backlog is None:
         return "does not answer"
-    flows = {flow: dict.fromkeys(BACKLOG_STATES, 0) for flow, _ in backlog}
+    flows: dict[str, dict[str, int]] = {flow: dict.fromkeys(BACKLOG_STATES, 0) for flow, _ in backlog}
     for (flow, state), count in backlog.items():
         flows[flow][state] = count
     texts = []
@@ -129,9 +129,10 @@ class Screen:
 def intro(orders: int, seed: int) -> str:
     """What is about to be seen."""
     return (
-        f"A shop's day in under a minute: {orders} orders (seed {seed}). A minute of the shop takes {MINUTE_S} s, so its\n"
-        f"hold of {HOLD:.0f} minutes takes {HOLD * MINUTE_S:.0f} s. TikTok Shop and Pipe17 are simulated, on loopback, and "
-        "have worse\nmanners than the real ones; the daemon is the real one. One webhook in ten is lost, one comes twice."
+        f"A shop's day in under a minute: {orders} orders (seed {seed}). A minute of the shop takes {MINUTE_S} s,\n"
+        f"so its hold of {HOLD:.0f} minutes takes {HOLD * MINUTE_S:.0f} s. TikTok Shop and Pipe17 are simulated on "
+        "loopback, with\nworse manners than the real ones; the daemon is the real one. One webhook in ten is lost,\n"
+        "one in ten comes twice."
     )
 
 
