@@ -79,7 +79,10 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*args, **options)
         self._command = command
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    # typeshed has overloads; argparse itself passes both by position
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
         command, self._command = self._command, None
         if command is not None and command.arguments:
             _function(command, command.arguments)(self)

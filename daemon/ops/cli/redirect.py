@@ -121,7 +121,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]  # only ever made by it
     timeout = REQUEST_TIMEOUT_S
     server_version = "tiktok-pipe17"
     sys_version = ""

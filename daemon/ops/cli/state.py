@@ -36,7 +36,12 @@ def list_arguments(parser: argparse.ArgumentParser) -> None:
 def status(args: argparse.Namespace) -> int:
     """The whole picture on one page."""
     now_ms = _now_ms()
-    found, daemon = read(args, lambda reader: reports.status(reader, now_ms))
+
+    async def whole(reader: Reader) -> dict[str, Any]:
+        known = await reports.facts(reader)
+        return {"paused": known.get("paused", []), **await reports.status(reader, now_ms)}
+
+    found, daemon = read(args, whole)
     report = {"version": __version__, "daemon": daemon, **found}
     if args.json:
         print_json(report)
@@ -82,7 +87,9 @@ def exceptions(args: argparse.Namespace) -> int:
         print_json({"daemon": daemon, "exceptions": rows})
         return OK
     now_ms = _now_ms()
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number:
+            print()
         times_text = f", seen {row['times']} times" if row["times"] > 1 else ""
         print(f"{row['flow']} {row['key']}  {row['code']}  {times.since(row['opened_at_ms'], now_ms)}{times_text}")
         about = row["order"] if row["order"] not in (row["key"], row["flow"]) else ""
@@ -136,6 +143,7 @@ def _print_status(report: dict[str, Any], now_ms: int) -> None:
         ("TikTok", _connection_text(report, "tiktok", now_ms)),
         ("grant", _grant_text(grant, now_ms)),
         ("Pipe17", _connection_text(report, "pipe17", now_ms)),
+        ("paused", ", ".join(report["paused"])),
         ("store", bytes_text(report["store_bytes"])),
     ]
     print(pairs(head))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.core.findings import Finding
-from daemon.store import exceptions
+from daemon.store import exceptions, facts
 from daemon.store.database import take_lock
 
 Command = Callable[..., Any]
@@ -38,6 +38,13 @@ def test_status_sees_a_running_daemon_and_leaves_its_lock_alone(filled: Path, co
     os.close(lock)
     assert command("status", "--json").json["daemon"] == "stopped"
     os.close(take_lock(filled))
+
+
+@pytest.mark.usefixtures("filled")
+def test_status_names_what_a_person_paused(command: Command, in_store: Command) -> None:
+    assert "paused" not in command("status").out
+    in_store(lambda tx: facts.put(tx, "paused", ["orders"], 0))
+    assert re.search(r"^paused +orders$", command("status").out, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("filled")
