@@ -123,6 +123,10 @@ _SHIPPING: Mapping[str, Cure] = {
         "The units of the fulfillment do not lie in one package of TikTok's.",
         f"Split or combine the packages in Seller Center so that they fit the fulfillment, and {RETRY}.",
     ),
+    "split_needed": Cure(
+        "The fulfillment ships a part of a package, and TikTok ships packages whole in this market.",
+        f"Split the package in Seller Center so that it fits the fulfillment, and {RETRY}.",
+    ),
     "fulfillment_rejected": Cure(
         "The warehouse rejected these lines.",
         "Ship them from another location in Pipe17, or cancel them in Seller Center before the ship-by date.",
