@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from daemon.errors import SettingsError
 from daemon.settings.declare import Declared
@@ -34,8 +34,14 @@ _NEAR_IN_FILE, _NEAR_ELSEWHERE, _NEAR_LENGTH_MIN = 0.85, 0.9, 9
 _KUBERNETES = re.compile(r"(\w+?)_(SERVICE_HOST|SERVICE_PORT\w*|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
 
-def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
-    """The settings, or a `SettingsError` with every problem. The environment wins over the env file."""
+def load_settings(
+    environ: Mapping[str, str], env_file: Path | None = None, *, credentials_needed: bool = True
+) -> Settings:
+    """The settings, or a `SettingsError` with every problem. The environment wins over the env file.
+
+    Without `credentials_needed` the required secrets may be missing and are empty then: for commands that read the
+    store or ask the running daemon, whose operator has no business with the service's credentials.
+    """
     gathered = gather(environ, env_file)
     problems = [*gathered.problems, *_unknown(gathered)]
     found: dict[str, Found] = {}
@@ -47,7 +53,8 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
             bad.add(name)
         elif value is not None:
             found[name] = value
-    settings, wrong_values = _build(found, bad, state_directory(gathered))
+    absent = set() if credentials_needed else {name for name, entry in declarations().items() if entry.required}
+    settings, wrong_values = _build(found, bad, absent - found.keys() - bad, state_directory(gathered))
     problems.extend(wrong_values)
     if settings is not None:
         problems.extend(_clashes(settings, bad))
@@ -82,9 +89,12 @@ def _value(entry: Declared, gathered: Gathered) -> tuple[Found | None, list[str]
     return Found(_STATE_VARIABLE.sub(lambda _: state, text), given.place), []
 
 
-def _build(found: Mapping[str, Found], bad: set[str], state: str) -> tuple[Settings | None, list[str]]:
+def _build(
+    found: Mapping[str, Found], bad: set[str], absent: set[str], state: str
+) -> tuple[Settings | None, list[str]]:
     """Read every value. On problems, what the rest makes, so that the other checks still have their say."""
     values: dict[str, Any] = {name.lower(): one.text for name, one in found.items()}
+    values |= {name.lower(): SecretStr("") for name in absent}
     if state:
         for name, pattern in STATE_DEFAULTS.items():
             values.setdefault(name.lower(), pattern.format(state))

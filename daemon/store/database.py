@@ -34,6 +34,8 @@ from daemon.store.sql import SQL
 
 T = TypeVar("T")
 
+LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
+
 BATCH_MAX = 1024
 """Transactions in one commit at most; bounds how long the first of them waits."""
 
@@ -245,7 +247,7 @@ class Database:
         `inline` is for virtual time; `durable=False` trades power-cut safety for speed and is for tests alone. Raises
         `StoreLocked`, `StoreTooNew`, `StoreError`.
         """
-        lock = take_lock(path)
+        lock = await _patiently_locked(path)
         try:
             connection = connect(path, durable=durable)
         except BaseException:
@@ -324,6 +326,16 @@ def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
         connection.close()
         raise StoreError(f"the store {path} cannot be used: {error}") from error
     return connection
+
+
+async def _patiently_locked(path: Path) -> int:
+    """`take_lock`, but a command that only asks whether a daemon runs (for a moment) does not keep one from starting."""
+    for _ in range(LOCK_TRIES - 1):
+        try:
+            return take_lock(path)
+        except StoreLocked:
+            await asyncio.sleep(LOCK_PAUSE_S)
+    return take_lock(path)
 
 
 def take_lock(path: Path) -> int:

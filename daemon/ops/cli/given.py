@@ -17,10 +17,12 @@ from daemon.settings import Settings, load_settings
 RUNNING, STOPPED, UNKNOWN = "running", "stopped", "unknown"
 
 
-def settings_of(args: argparse.Namespace, instead: Mapping[str, str] | None = None) -> Settings:
+def settings_of(
+    args: argparse.Namespace, instead: Mapping[str, str] | None = None, *, credentials_needed: bool = True
+) -> Settings:
     """The settings from the environment and `--env-file`; raises `SettingsError` with every problem."""
     path = Path(args.env_file) if args.env_file else None
-    return load_settings({**os.environ, **(instead or {})}, path)
+    return load_settings({**os.environ, **(instead or {})}, path, credentials_needed=credentials_needed)
 
 
 def daemon_on(store: Path) -> str:

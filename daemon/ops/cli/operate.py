@@ -37,7 +37,7 @@ def dismiss_arguments(parser: argparse.ArgumentParser) -> None:
 def retry(args: argparse.Namespace) -> int:
     """Send again; 1 when nothing matched."""
     request = _wanted(args)
-    settings = settings_of(args)
+    settings = settings_of(args, credentials_needed=False)
     done: dict[str, list[dict[str, str]]] = {"queued": [], "reread": [], "refused": []}
     more = True
     while more:
@@ -57,7 +57,7 @@ def dismiss(args: argparse.Namespace) -> int:
     note = " ".join(args.note.split())
     if not 0 < len(note) <= NOTE_CHARS_MAX:
         raise Ended(f"--note needs a text of at most {NOTE_CHARS_MAX} characters: why is it closed?", USAGE)
-    answer = _do(settings_of(args), "dismiss", {"flow": args.flow, "key": args.key, "note": note})
+    answer = _do(settings_of(args, credentials_needed=False), "dismiss", {"flow": args.flow, "key": args.key, "note": note})
     if args.json:
         print_json(answer)
     elif answer["problem"]:

@@ -111,7 +111,7 @@ def exceptions(args: argparse.Namespace) -> int:
 
 def read(args: argparse.Namespace, report: Callable[[Reader], Awaitable[T]]) -> tuple[T, str]:
     """A report of the store, and whether a daemon runs on it."""
-    store = settings_of(args).store_path
+    store = settings_of(args, credentials_needed=False).store_path
 
     async def reading() -> T:
         reader = await Reader.open(store)

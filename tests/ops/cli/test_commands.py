@@ -51,7 +51,7 @@ def test_wrong_usage_is_2(command: Command, argv: list[str]) -> None:
     assert command(*argv).status == 2
 
 
-@pytest.mark.parametrize("name", ["status", "check", "connect", "run", "settings"])
+@pytest.mark.parametrize("name", ["check", "connect", "run", "settings"])
 def test_every_wrong_setting_is_named_and_78(command: Command, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("ORDERS_HOLD", "an hour")
     monkeypatch.setenv("ORDERS_EVRY", "5m")
@@ -63,6 +63,18 @@ def test_every_wrong_setting_is_named_and_78(command: Command, monkeypatch: pyte
     for variable in ("ORDERS_HOLD", "ORDERS_EVRY", "PIPE17_API_KEY"):
         assert sum(line.startswith(variable) for line in lines) == 1
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize("argv", [["status"], ["backlog"], ["exceptions"], ["trace", "1"], ["retry", "--all"]])
+def test_looking_at_the_store_needs_no_credentials(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, argv: list[str]
+) -> None:
+    for variable in ("TIKTOK_APP_KEY", "TIKTOK_APP_SECRET", "PIPE17_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("CONNECTOR_STORE_URL", f"sqlite:///{tmp_path}/none.db")
+    ran = command(*argv)
+    assert "is required" not in ran.err
+    assert "none.db" in ran.err
 
 
 def test_an_env_file_is_read_before_or_after_the_command(command: Command, tmp_path: Path) -> None:
@@ -89,7 +101,7 @@ def test_the_example_needs_no_settings(command: Command, monkeypatch: pytest.Mon
 
 
 def test_an_error_nobody_thought_of_tells_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("simsecret0123456789abcdef")
 
     monkeypatch.setattr("daemon.settings.load_settings", broken)
