@@ -30,7 +30,7 @@ PAYMENT_RETRY = timedelta(hours=24, minutes=10)
 UNPAID_RECHECK = timedelta(hours=24)
 
 MARGIN = timedelta(minutes=15)
-"""How much longer Pipe17 is told to hold: covers a restart and a slow call; must be more than `RECHECK`."""
+"""How much longer Pipe17 is told to hold: covers a restart and a slow call; must be more than twice `RECHECK`."""
 
 TOLD_STEP = timedelta(hours=1)
 """An overdue hold is prolonged in Pipe17 in steps of this, so that it costs a write an hour and not one a look."""
@@ -79,10 +79,12 @@ def unpaid_look_ms(order: TikTokOrder, now_ms: int) -> int:
 def told_until_ms(hold: Hold, now_ms: int) -> int:
     """The `holdUntil` for Pipe17: the end of the timers plus `MARGIN`, in steps of `TOLD_STEP` once that is near.
 
-    Always at least `MARGIN` ahead of `now_ms`, and the same value for the whole of a step.
+    Always at least `MARGIN - RECHECK` ahead of `now_ms`, so that the next look comes first, and the same value for the
+    whole of a step. TikTok often lets an order go a moment after its timers (times there are whole seconds); for the
+    first `RECHECK` nothing is prolonged, or nearly every order would cost a write more.
     """
     step_ms = milliseconds(TOLD_STEP)
-    overdue_ms = max(0, now_ms - hold.ends_ms)
+    overdue_ms = max(0, now_ms - hold.ends_ms - milliseconds(RECHECK))
     return hold.ends_ms + milliseconds(MARGIN) + -(-overdue_ms // step_ms) * step_ms
 
 
