@@ -90,7 +90,8 @@ def plan_shipment(
         free = [unit for unit in line_units if taken.get(unit.id) in (None, fulfillment.id) and unit.id not in chosen]
         picked = _pick(line, free, set(mine), number)
         if picked is None:
-            return _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
+            again = _said_before(fulfillment, order, units_by_line, taken, used_numbers or {})
+            return again or _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
         chosen.update(dict.fromkeys(unit.id for unit in picked))
     unit_ids = sorted(chosen, key=by_age)
     if all(_left_with(units[unit_id], number) for unit_id in unit_ids):
@@ -160,6 +161,35 @@ def _pick(line: FulfilledLine, free: Sequence[Unit], mine: set[str], number: str
     open_units = [unit for unit in free if not unit.cancelled and not unit.shipped]
     open_units.sort(key=lambda unit: unit.id not in mine)
     return open_units[: line.quantity] if len(open_units) >= line.quantity else None
+
+
+def _said_before(
+    fulfillment: Fulfillment,
+    order: TikTokOrder,
+    units_by_line: Mapping[str, Sequence[str]],
+    taken: Mapping[str, str],
+    used_numbers: Mapping[str, str],
+) -> AlreadyShipped | Refusal | None:
+    """Another fulfillment has this number already: the same package told twice, or two that cannot share a number.
+
+    Asked only where the units do not suffice: while some are open, a second "one of A under T1" may be a second piece.
+    """
+    number = fulfillment.tracking_numbers[0]
+    other = used_numbers.get(number, fulfillment.id)
+    if other == fulfillment.id:
+        return None
+    units = {unit.id: unit for unit in order.units}
+    theirs = sorted((unit_id for unit_id, owner in taken.items() if owner == other and unit_id in units), key=by_age)
+    left = Counter(theirs)
+    for line in fulfillment.lines:
+        line_units = _units_of_line(line, units_by_line, order.units)
+        inside = [] if isinstance(line_units, Refusal) else [unit.id for unit in line_units if left[unit.id] > 0]
+        if len(inside) < line.quantity:
+            return DUPLICATE_TRACKING
+        left.subtract(inside[: line.quantity])
+    if left.total() or not all(_left_with(units[unit_id], number) for unit_id in theirs):
+        return DUPLICATE_TRACKING
+    return _already_shipped(units, theirs)
 
 
 def _refusal_for_want_of_units(
