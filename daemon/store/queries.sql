@@ -128,7 +128,10 @@ SELECT min(changed_at_ms) FROM outbox WHERE flow = ? AND busy = 1;
 SELECT min(deadline_at_ms) FROM outbox WHERE flow = ? AND finished_at_ms IS NULL AND deadline_at_ms IS NOT NULL;
 
 -- name: outbox_backlog
-SELECT * FROM outbox WHERE flow = ? AND state = ? AND finished_at_ms IS NULL ORDER BY changed_at_ms LIMIT ?;
+SELECT * FROM outbox WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0 ORDER BY changed_at_ms LIMIT ?;
+
+-- name: outbox_backlog_busy
+SELECT * FROM outbox WHERE flow = ? AND state = ? AND busy = 1 ORDER BY changed_at_ms LIMIT ?;
 
 -- name: outbox_expire
 DELETE FROM outbox WHERE id IN (
@@ -257,6 +260,10 @@ SELECT name, value, updated_at_ms FROM facts ORDER BY name;
 
 -- name: outbox_standing
 SELECT state, due_at_ms FROM outbox WHERE flow = ? AND key = ?;
+
+-- The order behind an id of a record.
+-- name: outbox_group_of_key
+SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND key = ? LIMIT 1;
 
 -- The order behind an id of the other side.
 -- name: outbox_by_remote_id

@@ -98,9 +98,12 @@ async def backlog(reader: Reader, limit: int, flow: str = "") -> list[dict[str, 
     found: list[dict[str, Any]] = []
     for name, states in (await counts(reader)).items():
         for state in OPEN:
-            if flow in ("", name) and states.get(state.value) and len(found) < limit:
-                rows = await reader.rows("outbox_backlog", (name, state.value, limit - len(found)))
-                found += [_owed(row) for row in rows]
+            if flow not in ("", name) or not states.get(state.value):
+                continue
+            for statement in ("outbox_backlog_busy", "outbox_backlog"):
+                if len(found) < limit:
+                    rows = await reader.rows(statement, (name, state.value, limit - len(found)))
+                    found += [_owed(row) for row in rows]
     return found
 
 
@@ -117,8 +120,10 @@ async def trace(reader: Reader, subject: str) -> dict[str, Any] | None:
     rows = await reader.rows("outbox_group", (group,))
     lines = await reader.rows("journal_of_group", (group, TIMELINE_MAX))
     if not rows and not lines:
-        remote = await reader.row("outbox_by_remote_id", (subject,))
-        return None if remote is None else await trace(reader, remote[0])
+        known = await reader.row("outbox_group_of_key", (subject,)) or await reader.row(
+            "outbox_by_remote_id", (subject,)
+        )
+        return None if known is None else await trace(reader, known[0])
     problems = await reader.rows("exceptions_of_group", (group, TIMELINE_MAX))
     return {
         "subject": group,

@@ -70,11 +70,13 @@ class StoredTokens:
             from cryptography.exceptions import InvalidTag
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-            sealed = b64decode(document.removeprefix(_SEALED))
             try:
+                sealed = b64decode(document.removeprefix(_SEALED))
                 document = AESGCM(self._key).decrypt(sealed[:12], sealed[12:], slot.encode()).decode()
             except InvalidTag:
                 raise StoreError("CONNECTOR_TOKEN_KEY is not the key that the stored tokens were sealed with") from None
+            except ValueError as error:
+                raise StoreError(f"the stored tokens are damaged ({error}); grant access again") from None
         return _pair(loads(document))
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from bench import Bench, finding
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from bench import Bench, finding
 from daemon.core.findings import Finding
 from daemon.core.lifecycle import State
 from daemon.core.owed import Absent, Change, Done, Dropped, Later, Owed, Refused, Wanted
@@ -120,6 +120,27 @@ class OutboxMachine(RuleBasedStateMachine):
             model.close("send")
         if key in self.flights:
             self.flights[key].overtaken = True
+
+    @precondition(lambda self: self.flights)
+    @rule(
+        data=st.data(),
+        digest=st.sampled_from(DIGESTS),
+        state=st.sampled_from([State.READY, State.HELD, State.DROPPED]),
+        due_in=delays,
+    )
+    def stage_under_way(self, data: st.DataObject, digest: str, state: State, due_in: int) -> None:
+        key = data.draw(st.sampled_from(sorted(self.flights)))
+        self.stage(key, 1, digest, state, due_in, (), None)
+
+    @precondition(lambda self: self.models)
+    @rule(data=st.data(), found=st.booleans())
+    def see_again(self, data: st.DataObject, found: bool) -> None:
+        """The record moved at the source, and asks for the same as before."""
+        key = data.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[key]
+        due_at_ms = self.bench.row(key, KEYS[key][0]).due_at_ms or self.bench.now_ms + 1
+        due_in = due_at_ms - self.bench.now_ms
+        self.stage(key, 1, model.digest, model.state, due_in, (finding("f2"),) if found else (), None)
 
     @rule(milliseconds=delays)
     def time_passes(self, milliseconds: int) -> None:
@@ -407,5 +428,5 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutbox = OutboxMachine.TestCase
 TestOutbox.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )
