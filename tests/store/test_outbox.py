@@ -183,6 +183,15 @@ def test_a_newer_drop_under_way_drops_what_was_not_sent_and_leaves_what_was(benc
     assert bench.wake() == (0, None)
 
 
+def test_what_was_accepted_stays_so_when_the_record_takes_its_drop_back(bench: Bench) -> None:
+    bench.stage(change(version=1), wanted("a"))
+    row = bench.claim_one()
+    bench.stage(change(version=2), wanted("", State.DROPPED))
+    bench.finish(row, Done("a"))
+    assert not bench.stage(change(version=3), wanted("a")).changed
+    assert bench.claim() == []
+
+
 def test_done_can_hold_and_come_back(bench: Bench) -> None:
     bench.stage(change(), wanted("a"))
     bench.finish(bench.claim_one(), Done("a", hold_until_ms=NOW_MS + 60))
