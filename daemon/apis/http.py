@@ -6,6 +6,8 @@ Everything above speaks `Request` and `Response`; a `Transport` carries one to t
 * `body_limit` bytes of answer at most; a longer answer is an error, never a truncated success.
 * A failure says whether the request may have reached the other side. Only `sent=False` may be repeated blindly.
 * Redirects are not followed, cookies are not kept, proxies come from the environment only if `trust_env` is set.
+* Each connection is an httpx client of its own, and free ones lie on a stack. httpx's pool looks at every connection it
+  has several times per request (and polls the idle ones), which at 64 of them costs more than the request itself.
 * Nothing about a request (its URL holds signatures, at the token host secrets) gets into an error, a repr or a log:
   httpx and httpcore would write URLs and headers there, so their loggers are silenced below warnings, and what they
   raise is not chained.
@@ -14,9 +16,12 @@ Everything above speaks `Request` and `Response`; a `Transport` carries one to t
 from __future__ import annotations
 
 import logging
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
 from typing import Protocol
 
 import anyio
@@ -28,6 +33,13 @@ BODY_LIMIT_BYTES = 32 * 1024 * 1024
 """Largest answer we accept; a page of 100 fat orders is about 1 MB."""
 CONNECT_TIMEOUT_S = 10.0
 """Part of the deadline that getting a connection may take. A request that never got one certainly was not sent."""
+KEEP_ALIVE_S = 30.0
+"""How long a connection that nobody uses stays open."""
+
+if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+    # httpcore imports sniffio at every lock it makes and does without where there is none, and Python searches all its
+    # folders again each time. None is the documented way to tell it that there is no such module.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # the stub allows modules only
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,38 +84,95 @@ class Transport(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Line:
+    """One connection: open to the origin it was last used for, if the other side has not closed it."""
+
+    client: httpx.AsyncClient
+    used_at_s: float = 0.0
+
+
+class _Lines:
+    """At most `limit` connections; free ones by origin, the one used last on top."""
+
+    def __init__(self, limit: int, trust_env: bool) -> None:
+        self._limit = limit
+        self._places = anyio.Semaphore(limit, fast_acquire=True)
+        self._free: dict[str, list[_Line]] = {}
+        self._open = 0
+        self._trust_env = trust_env
+        self._tls = httpx.create_ssl_context(trust_env=trust_env)
+
+    async def take(self, origin: str) -> _Line:
+        """A connection for a request to `origin`; raises `TransportError` when none becomes free in time."""
+        try:
+            with anyio.fail_after(CONNECT_TIMEOUT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            raise TransportError("connect", sent=False) from None
+        free = self._free.get(origin)
+        if free:
+            return free.pop()
+        if self._open < self._limit:
+            self._open += 1
+            return _Line(self._client())
+        return next(lines for lines in self._free.values() if lines).pop(0)
+
+    async def give_back(self, origin: str, line: _Line) -> None:
+        """It is free again; what nobody has used for long is closed."""
+        now_s = line.used_at_s = time.monotonic()
+        free = self._free.setdefault(origin, [])
+        free.append(line)
+        self._places.release()
+        while free[0].used_at_s < now_s - KEEP_ALIVE_S:
+            self._open -= 1
+            await free.pop(0).client.aclose()
+
+    async def aclose(self) -> None:
+        for lines in self._free.values():
+            while lines:
+                await lines.pop().client.aclose()
+
+    def _client(self) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(
+            verify=self._tls,
+            limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_S),
+            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S),
+            follow_redirects=False,
+            trust_env=self._trust_env,
+            http2=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+        client.headers.clear()
+        return client
+
+
 class HttpxTransport:
     """Real sockets, keep-alive, at most `connections` at once."""
 
     def __init__(self, *, connections: int = 64, trust_env: bool = True) -> None:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30)
-        self._client = httpx.AsyncClient(
-            limits=limits,
-            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
-            follow_redirects=False,
-            trust_env=trust_env,
-            http2=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
-        self._client.headers.clear()
+        self._lines = _Lines(connections, trust_env)
 
     async def send(self, request: Request) -> Response:
         try:
-            outgoing = self._client.build_request(
-                request.method, request.url, headers=dict(request.headers), content=request.body
-            )
+            outgoing = httpx.Request(request.method, request.url, headers=request.headers, content=request.body)
         except (httpx.InvalidURL, ValueError, TypeError):
             raise TransportError("bad_url", sent=False) from None
+        origin = f"{outgoing.url.scheme}://{outgoing.url.netloc!r}"
         try:
             with anyio.fail_after(request.timeout_s):
-                answer = await self._client.send(outgoing, stream=True)
+                line = await self._lines.take(origin)
                 try:
-                    body = await _read(answer, request.body_limit)
+                    answer = await line.client.send(outgoing, stream=True)
+                    try:
+                        body = await _read(answer, request.body_limit)
+                    finally:
+                        await answer.aclose()
                 finally:
-                    await answer.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
+                    await self._lines.give_back(origin, line)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
             raise TransportError("connect", sent=False) from None
         except TimeoutError:
             raise TransportError("timeout", sent=True) from None
@@ -119,7 +188,7 @@ class HttpxTransport:
         return Response(answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, body)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._lines.aclose()
 
 
 async def _read(answer: httpx.Response, limit: int) -> bytes:
