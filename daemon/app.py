@@ -104,8 +104,8 @@ def assemble(
     pacer.budget("pipe17", per_second=float(settings.pipe17_requests_per_second), shared=True)
     tiktok, pipe17 = connect(settings, clock, transport, pacer, observer, database)
     connections = Connections(database, clock)
-    connections.watch("tiktok", lambda: _probe_tiktok(tiktok))
-    connections.watch("pipe17", pipe17.probe)
+    connections.watch("tiktok", lambda: _probe_tiktok(tiktok), lambda: tiktok.keeper.missing_scopes)
+    connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
     flows: list[tuple[Flow, str]] = []

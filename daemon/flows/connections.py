@@ -1,5 +1,8 @@
 """Whether each side lets us in. A refusal pauses sends, never intake; it is said once, loudly, and so is the recovery.
 
+A missing scope is another matter: only the calls that need it are refused, so the others go on, and the exception stays
+open until the scope is there; the success of a call that does not need it proves nothing.
+
 A refused system is probed at most once per `PROBE_EVERY`; every successful read of a poller is a probe, too. While any
 side refuses us, pushers claim nothing: rows keep their place, no attempt is counted, and everything goes out once after
 the owner has granted access again (design law 8). The state lives in the store as the fact `connection:<system>`, so
@@ -9,7 +12,7 @@ the owner has granted access again (design law 8). The state lives in the store 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +28,8 @@ from daemon.store.database import Database, Tx
 log = logging.getLogger("daemon.connections")
 
 PROBE_EVERY = timedelta(seconds=60)
+SCOPE = "scope"
+"""The code of a refusal that is about some calls only; see the module."""
 
 CURES: Mapping[str, str] = {
     "tiktok:expired": "the shop owner must grant access again: run `tiktok-pipe17 connect`",
@@ -55,13 +60,17 @@ class Connections:
         self._clock = clock
         self._states: dict[str, ConnectionState] = {}
         self._probes: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._missing: dict[str, Callable[[], Sequence[str]]] = {}
         self._open = anyio.Event()
         self._open.set()
 
-    def watch(self, system: str, probe: Callable[[], Awaitable[None]]) -> None:
-        """Know a system; `probe` is its cheapest authorised read."""
+    def watch(
+        self, system: str, probe: Callable[[], Awaitable[None]], missing: Callable[[], Sequence[str]] = tuple
+    ) -> None:
+        """Know a system; `probe` is its cheapest authorised read, `missing` says which scopes it still refuses."""
         self._states[system] = ConnectionState("unknown", "", "not called yet", self._clock.now_ms())
         self._probes[system] = probe
+        self._missing[system] = missing
 
     def state(self, system: str) -> ConnectionState:
         """How this side treats us now."""
@@ -79,26 +88,30 @@ class Connections:
     async def accept(self, system: str) -> None:
         """A call succeeded."""
         before = self._states[system]
-        if before.state == "connected":
+        if before.state == "connected" or (before.code == SCOPE and self._missing[system]()):
             return
         self._states[system] = ConnectionState("connected", "", "", self._clock.now_ms())
         if before.state != "unknown":
             again = "lets us in" if before.state == "refused" else "can be reached"
             log.warning("%s %s again", system, again, extra={"system": system})
         await self._remember(system)
-        if not self.refused:
+        if not any(state.state == "refused" and state.code != SCOPE for state in self._states.values()):
             self._open.set()
 
     async def fail(self, error: ApiError, *, refused: bool) -> None:
         """A call failed: by refusing us (`refused`) or because nobody answered."""
         code = getattr(error.verdict, "code", "")
         state, before = "refused" if refused else "unreachable", self._states[error.system]
-        if (before.state, before.code) == (state, code) or (before.state == "refused" and not refused):
+        if (before.state, before.code) == (state, code) or (
+            before.state == "refused" and (not refused or code == SCOPE)
+        ):
             return
         cure = CURES.get(f"{error.system}:{code}", "") if refused else "we go on trying"
         text = f"{error}; {cure}" if cure else str(error)
         self._states[error.system] = ConnectionState(state, code, text, self._clock.now_ms())
-        if refused:
+        if refused and code == SCOPE:
+            log.error("%s refuses us a scope; what needs it waits: %s", error.system, text)
+        elif refused:
             self._open = anyio.Event() if self._open.is_set() else self._open
             log.error("%s refuses us; sends are paused: %s", error.system, text, extra={"system": error.system})
         else:

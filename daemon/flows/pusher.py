@@ -31,7 +31,7 @@ from daemon.core.owed import Absent, Done, Dropped, Later, Outcome, Owed, Refuse
 from daemon.core.reading import BadShape
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, Retry, Throttled, Unknown
 from daemon.errors import ApiError
-from daemon.flows.connections import note_failure
+from daemon.flows.connections import PROBE_EVERY, SCOPE, note_failure
 from daemon.flows.engine import Engine, Signal
 from daemon.flows.flow import Flow
 from daemon.store import attempts, journal, outbox
@@ -135,6 +135,8 @@ class Pusher:
     async def _failed(self, claimed: outbox.Claimed, verdict: Failure, text: str) -> None:
         engine, row, now_ms = self._engine, claimed.row, self._engine.clock.now_ms()
         wait = backoff.delay(row.attempts + 1, engine.rng.random())
+        if isinstance(verdict, Reauth) and verdict.code == SCOPE:
+            wait = PROBE_EVERY
 
         def work(tx: Tx) -> outbox.Moved:
             moved = attempts.fail(tx, row, verdict, text, now_ms, wait, SETTLE_AFTER)
