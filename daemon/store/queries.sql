@@ -163,6 +163,12 @@ SELECT * FROM flow_runs ORDER BY flow;
 -- name: journal_add
 INSERT INTO journal (at_ms, flow, key, group_key, event, detail) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: journal_lately
+SELECT id, event FROM journal WHERE key = ? AND flow = ? ORDER BY id DESC LIMIT 10;
+
+-- name: journal_drop
+DELETE FROM journal WHERE id = ?;
+
 -- name: journal_of_group
 SELECT * FROM journal WHERE group_key = ? ORDER BY id LIMIT ?;
 
