@@ -149,6 +149,7 @@ def _unflag(tx: Tx, claimed: Owed, end: _Ending, by: str, now_ms: int) -> None:
 def _refuse(tx: Tx, claimed: Owed, end: _Ending, finding: Finding, now_ms: int) -> None:
     end.state = after(end.state, Event.REFUSED)
     end.due_at_ms, end.code, end.reason = None, finding.code, finding.text
+    close_kind(tx, claimed.flow, claimed.key, Kind.SEND, now_ms, "refused", but=finding.code)
     _flag(tx, claimed, end, finding, now_ms)
 
 

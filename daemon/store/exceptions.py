@@ -66,10 +66,10 @@ def close_all(tx: Tx, flow: str, key: str, now_ms: int, by: str, note: str = "")
     return codes
 
 
-def close_kind(tx: Tx, flow: str, key: str, kind: Kind, now_ms: int, by: str) -> None:
-    """Close what is open of one kind, as a success does with `send`."""
+def close_kind(tx: Tx, flow: str, key: str, kind: Kind, now_ms: int, by: str, but: str = "") -> None:
+    """Close what is open of one kind, as a success does with `send`; all `but` the one with this code."""
     for code, found in tx.all("exceptions_of_key", (flow, key)):
-        if found == kind:
+        if found == kind and code != but:
             close(tx, flow, key, code, now_ms, by)
 
 
