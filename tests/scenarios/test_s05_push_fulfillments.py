@@ -21,6 +21,7 @@ from tests.scenarios.stage import (
     released,
     row,
     shop,
+    sql,
     standing,
     status,
     units_shipped,
@@ -346,3 +347,20 @@ def test_a_rough_network_ships_each_package_once() -> None:
         assert opened(world) == {}
 
     play(story, tiktok=TikTokOptions())
+
+
+def test_a_day_of_waiting_leaves_a_timeline_that_shows_its_end() -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, "SKU-A")
+        world.tiktok.request_cancel(order_id)
+        fulfill(world, order_id)
+        await world.live(5 * HOUR)
+        world.tiktok.refuse_cancel(order_id)
+        await world.live(5 * MINUTE)
+        assert units_shipped(world, order_id) == {ups(order_id): ["SKU-A"]}
+        lines = sql(world, "SELECT flow, event FROM journal WHERE group_key = ? ORDER BY id", order_id)
+        assert lines[-1] == ("orders", "wanted") or ("fulfillments", "accepted") in lines[-3:]
+        assert [event for flow, event in lines if flow == "fulfillments"] == ["wanted", "waits", "waits", "accepted"]
+
+    play(story)
