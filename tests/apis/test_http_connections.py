@@ -1,4 +1,4 @@
-"""How the HTTP seam keeps its connections: reused per origin, never more than allowed, closed when nobody needs them."""
+"""How the HTTP seam keeps its connections: reused per origin, never more than allowed, closed when nobody needs one."""
 
 import asyncio
 
