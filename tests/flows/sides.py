@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from house import NOW_MS, FakeFlow, House
+from house import NOW_MS, House
 
 from daemon.apis.pipe17.client import Created
 from daemon.apis.pipe17.session import Rows
@@ -281,6 +281,3 @@ class Sides:
         """Everything that sends, for a while; may be called again."""
         await self.house.run_for(seconds)
         self.house.pushers = [type(one)(self.house.engine, one.flow) for one in self.house.pushers]
-
-
-__all__ = ["FakeFlow", "House", "LostAnswer", "Pipe17Side", "Sides", "TikTokSide", "fulfillment", "order", "unit"]

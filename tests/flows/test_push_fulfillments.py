@@ -141,9 +141,6 @@ def test_units_shipped_by_somebody_else_are_not_shipped_again(tmp_path: Path) ->
 @pytest.mark.parametrize(("number", "state"), [(NUMBER, State.DONE), ("OTHER-123", State.DEAD)])
 def test_already_shipped_is_read_back(tmp_path: Path, number: str, state: State) -> None:
     async def test(sides: Sides) -> None:
-        class _Late(Exception):
-            pass
-
         mark = sides.tiktok.mark_package_as_shipped
 
         async def shipped_meanwhile(*details: Any) -> Any:
@@ -323,7 +320,6 @@ def test_what_we_know_of_the_order_is_what_was_read_last(tmp_path: Path) -> None
 def test_a_carrier_that_tiktok_added_today_is_found_on_a_fresh_list(tmp_path: Path) -> None:
     async def test(sides: Sides) -> None:
         sides.tiktok.provider_lists = [(Provider("1", "USPS"),), (Provider("1", "USPS"), Provider("2", "UPS"))]
-        sides.house.counts.records.clear()
         await sides.push(fulfillment("f1", shippingCarrier="USPS"))
         await sides.run_for(1_000)
         await sides.push(fulfillment("f1", shippingCarrier="USPS"), fulfillment("f2", "NUMBER-2"))
