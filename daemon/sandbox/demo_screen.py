@@ -161,12 +161,14 @@ def summary(verdict: Verdict, took_s: float) -> str:
     if verdict.agree:
         lines += ["", f"TikTok and Pipe17 agree, line by line ({took_s:.0f} s)."]
         return "\n".join(lines)
-    lines += ["", f"TikTok and Pipe17 DO NOT AGREE ({took_s:.0f} s), {len(verdict.differences)} differences:"]
+    found = len(verdict.differences)
+    count = "1 difference" if found == 1 else f"{found} differences"
+    lines += ["", f"TikTok and Pipe17 DO NOT AGREE ({took_s:.0f} s), {count}:"]
     lines += [
         f"  {one.kind}: order {one.order_id or '-'} {one.text}" for one in verdict.differences[:DIFFERENCES_SHOWN]
     ]
-    if len(verdict.differences) > DIFFERENCES_SHOWN:
-        lines.append(f"  and {len(verdict.differences) - DIFFERENCES_SHOWN} more (--json shows all)")
+    if found > DIFFERENCES_SHOWN:
+        lines.append(f"  and {found - DIFFERENCES_SHOWN} more (--json shows all)")
     return "\n".join(lines)
 
 

@@ -31,13 +31,15 @@ PIPE17_CALLS = ("orders.create", "orders.update", "fulfillments.list")
 
 
 class House:
-    """One world for one test."""
+    """One world for one test. Rows change by events alone and look the same everywhere, so that writes count."""
 
     def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None, rotate: bool = True) -> None:
         clock = SystemClock()
         shop = TikTokOptions(
             hold_ms=2_000,
             index_lag_ms=300,
+            restless_rows=0.0,
+            sparse=0.0,
             strict_webhook_address=False,
             access_token_ms=600_000,
             rotate_refresh=rotate,
