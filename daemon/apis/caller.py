@@ -148,7 +148,7 @@ class Caller:
         if lowest - CLOCK_AGREEMENT_MS <= self._clock.offset_ms <= highest + CLOCK_AGREEMENT_MS:
             self._doubted_offset_ms = None
             return
-        seen = (lowest + highest) // 2
+        seen = lowest  # at least this late at TikTok: a corrected clock may run behind by a second, never ahead
         refused = isinstance(failure, Retry) and failure.code == TIMESTAMP_REFUSED
         before = self._doubted_offset_ms
         if refused or (before is not None and abs(before - seen) <= CLOCK_AGREEMENT_MS + highest - lowest):

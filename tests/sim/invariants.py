@@ -87,7 +87,8 @@ def _holds_kept(world: World, diary: Diary, hold: timedelta) -> list[str]:
     found = []
     audit, hold_ms = world.pipe17.audit, hold // timedelta(milliseconds=1)
     for order_id in diary.orders:
-        paid_ms = world.tiktok.order(order_id).paid_ms
+        true_ms = world.tiktok.order(order_id).paid_ms
+        paid_ms = None if true_ms is None else true_ms // 1000 * 1000  # TikTok tells whole seconds
         if audit.first_routable_ms(order_id) is not None and (
             paid_ms is None or audit.routable_before(order_id, paid_ms + hold_ms)
         ):

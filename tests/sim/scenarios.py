@@ -7,10 +7,12 @@ bank plays them again on code with a planted mistake.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.sandbox.pipe17 import Duplicate, Pipe17Options, Tracking
 from daemon.sandbox.tiktok import TikTokOptions
 from daemon.sandbox.virtual_time import VirtualLoop, run_virtual
 from tests.sim.day import Diary, Weather, play, settle
@@ -21,10 +23,14 @@ Scenario = Callable[[], list[str]]
 
 
 def a_day(seed: int) -> list[str]:
-    """A random day, and a restart after it."""
+    """A random day in a world with its own answers to what the contracts leave open, and a restart after it."""
+    odd = random.Random(f"options-{seed}")
+    tiktok = _some_tiktok(odd)
+    pipe17 = _some_pipe17(odd, whole_orders=not tiktok.unit_split)
 
     async def live(loop: VirtualLoop) -> list[str]:
-        world = World(loop, seed)
+        skew_ms = odd.choice((0, 0, 600_000, -600_000, 20_000))
+        world = World(loop, seed, tiktok=tiktok, pipe17=pipe17, skew_ms=skew_ms)
         try:
             diary = await play(world, Weather())
             assert diary.fulfillments, "a day on which nothing was shipped proves nothing"
@@ -33,6 +39,28 @@ def a_day(seed: int) -> list[str]:
             await world.aclose()
 
     return run_virtual(live)
+
+
+def _some_tiktok(odd: random.Random) -> TikTokOptions:
+    return TikTokOptions(
+        region=odd.choice(("US", "US", "GB", "DE", "SG")),
+        on_hold=odd.random() < 0.8,
+        rotate_refresh=odd.random() < 0.5,
+        access_token_ms=odd.choice((604_800_000, 3_600_000)),
+        index_lag_ms=odd.choice((0, 30_000)),
+    )
+
+
+def _some_pipe17(odd: random.Random, *, whole_orders: bool) -> Pipe17Options:
+    return Pipe17Options(
+        duplicate=odd.choice(list(Duplicate)),
+        echo_updates=odd.random() < 0.5,
+        sort_keys=odd.choice((("createdAt", "updatedAt"), ("createdAt",))),
+        list_lag_ms=odd.choice((0, 20_000)),
+        request_per_line=odd.random() < 0.3 and not whole_orders,
+        tracking=odd.choice(list(Tracking)),
+        fulfillment_names_channel=odd.random() < 0.6,
+    )
 
 
 def catching_up(crash: tuple[str, int]) -> list[str]:

@@ -31,6 +31,7 @@ from daemon.store.database import Database
 
 START_MS = 1_767_225_600_000
 TIKTOK_URL = "https://tiktok.test"
+FALLBACKS = {"US": "USPS", "GB": "Royal Mail"}
 PIPE17_URL = "https://pipe17.test/api/v3"
 
 
@@ -153,7 +154,7 @@ class World:
                 "CONNECTOR_STORE_URL": f"sqlite:///{self.store}",
                 "ORDERS_EVERY": "3m",
                 "FULFILLMENTS_EVERY": "3m",
-                "FULFILLMENTS_FALLBACK_CARRIER": "USPS",
+                "FULFILLMENTS_FALLBACK_CARRIER": FALLBACKS.get(self.tiktok.options.region, "J&T Express"),
             }
             | (settings or {})
         )
