@@ -150,7 +150,7 @@ def test_webhook_and_poll_bring_the_same_order_while_the_create_takes_8_seconds(
         await world.live(MINUTE)
         assert len(world.pipe17.called("orders.create")) == 1
         assert status(world, order_id) in ("onHold", "readyForFulfillment")
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert len(world.pipe17.called("orders.create")) == 1
         assert differences(world, hold=world.settings.orders_hold) == []
 
@@ -164,7 +164,7 @@ def test_a_create_whose_answer_is_lost_makes_one_order(kind: FaultKind, duplicat
         world.faults["pipe17"].add(Fault(kind, "orders.create", times=4))
         await world.start()
         orders = [world.tiktok.place_order(["SKU-A", "SKU-B"]) for _ in range(6)]
-        await world.live(3 * HOUR)
+        await world.live(80 * MINUTE)
         assert writes(world)["orders.create"] == 6
         assert {status(world, order_id) for order_id in orders} == {"readyForFulfillment"}
         assert opened(world) == {}
@@ -186,7 +186,7 @@ def test_an_order_that_exists_already_is_taken_up_and_not_made_again(duplicate: 
             world.store.with_name(world.store.name + suffix).unlink(missing_ok=True)
         world.tiktok.change_address(orders[0], {"line1": "8 Later Lane"})
         await world.start()
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert writes(world)["orders.create"] == 3
         assert {status(world, order_id) for order_id in orders} == {"readyForFulfillment"}
         assert differences(world) == []
@@ -208,7 +208,7 @@ def test_creates_that_are_only_accepted_and_puts_without_an_echo(after_ms: int, 
         orders = [world.tiktok.place_order(["SKU-A", "SKU-A"]) for _ in range(5)]
         await world.live(30 * MINUTE)
         world.tiktok.change_address(orders[0], {"line1": "5 Fresh Road"})
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert {status(world, order_id) for order_id in orders} == {"readyForFulfillment"}
         assert world.pipe17.audit.creates.total() == 5
         assert differences(world) == []
@@ -254,7 +254,7 @@ def test_a_malformed_order_is_set_aside_with_its_text_and_heals(spoil: Any) -> N
             assert [status(world, order_id) for order_id in orders] == ["onHold", "", "onHold"]
             assert set(opened(world)) == {"malformed_record"}
         assert writes(world)["orders.create"] == 2
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert {status(world, order_id) for order_id in orders} == {"readyForFulfillment"}
         assert differences(world) == []
 
@@ -304,7 +304,7 @@ def test_an_unknown_status_is_seen_and_waited_out() -> None:
             await world.live(10 * MINUTE)
             assert status(world, order_id) == ""
             assert "status_unknown" in opened(world, order_id)
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert status(world, order_id) == "readyForFulfillment"
         assert opened(world) == {}
 
@@ -321,7 +321,7 @@ def test_the_first_run_starts_with_the_present_and_orders_since_looks_back(
         await asyncio.sleep(12 * DAY)
         fresh = world.tiktok.place_order(["SKU-C"])
         await world.start()
-        await world.live(2 * HOUR)
+        await world.live(80 * MINUTE)
         assert writes(world)["orders.create"] == expected
         assert {status(world, order_id) for order_id in (fresh, *(old if since else ()))} == {"readyForFulfillment"}
 
@@ -332,7 +332,7 @@ def test_an_order_paid_late_is_pulled_after_its_payment_and_one_never_paid_is_no
     async def story(world: World) -> None:
         await world.start()
         late, never, given_up = (world.tiktok.place_order(["SKU-A"], paid=False) for _ in range(3))
-        await world.live(23 * HOUR)
+        await world.live(5 * HOUR)
         assert writes(world)["orders.create"] == 0
         assert {row(world, "orders", one).reason for one in (late, never)} == {"unpaid"}  # type: ignore[union-attr]
         world.tiktok.pay(late)
@@ -346,20 +346,20 @@ def test_an_order_paid_late_is_pulled_after_its_payment_and_one_never_paid_is_no
         assert {standing(world, "orders", one) for one in (never, given_up)} == {"dropped"}
         assert backlog(world).total() == 0
 
-    play(story)
+    play(story, tiktok=shop(unpaid_ms=6 * 3_600_000))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_rough_search_loses_and_doubles_nothing(seed: int) -> None:
     """An index that lags, rows that repeat, move and shift between pages."""
 
     async def story(world: World) -> None:
         await world.start()
-        for _ in range(130):
+        for _ in range(110):
             world.tiktok.place_order(["SKU-A"])
             await world.live(11)
-        await world.live(3 * HOUR)
-        assert writes(world)["orders.create"] == 130
+        await world.live(80 * MINUTE)
+        assert writes(world)["orders.create"] == 110
         assert differences(world) == []
 
     rough = TikTokOptions(index_lag_ms=60_000, repeat_rows=0.6, restless_rows=0.2, paging="offset")
