@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from daemon.errors import SettingsError
 from daemon.ops.logs import LINE_CHARS_MAX, configure, describe
 from daemon.ops.redact import SECRETS_MAX, Redactor
-from daemon.outage import Outage
 
 SECRET = "canary/secret+value=="
 log = logging.getLogger("daemon.test.logs")
@@ -333,21 +332,3 @@ class TestBounds:
         (line, end) = stream.getvalue().split("\n")
         assert end == ""
         assert isinstance(json.loads(line, parse_constant=pytest.fail), dict)
-
-
-class TestOutage:
-    def test_once_on_break_and_once_on_recovery(self) -> None:
-        stream = start()
-        outage = Outage(log, "pipe17")
-        outage.recovered()
-        for _ in range(5):
-            outage.broke("no answer")
-        assert str(outage.reason) == "no answer"
-        outage.broke("refused")
-        outage.recovered()
-        outage.recovered()
-        assert not outage.reason
-        assert [(line["event"], line["reason"]) for line in logged(stream)] == [
-            ("broken", "no answer"), ("broken", "refused"), ("recovered", "refused"),
-        ]  # fmt: skip
-        assert logged(stream)[-1]["failed_tries"] == 6
