@@ -177,7 +177,7 @@ SELECT DISTINCT group_key FROM journal WHERE key = ? LIMIT 10;
 
 -- Lines are added in the order of time: the oldest have the smallest ids, and only those are looked at.
 -- name: journal_expire
-DELETE FROM journal WHERE at_ms < ? AND id < (SELECT min(id) FROM journal) + ?;
+DELETE FROM journal WHERE at_ms < ? AND id IN (SELECT id FROM journal ORDER BY id LIMIT ?);
 
 -- name: exception_open
 INSERT INTO exceptions (

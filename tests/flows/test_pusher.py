@@ -368,3 +368,21 @@ def test_an_intent_is_on_disk_before_the_call_and_seen_by_the_neighbours(tmp_pat
         assert await house.events("a") == ["wanted", "looked", "accepted"]
 
     in_house(tmp_path, test)
+
+
+def test_a_missing_scope_holds_up_only_what_needs_it_and_hammers_nobody(tmp_path: Path) -> None:
+    async def needs_scope(attempt: Attempt) -> Outcome:
+        if attempt.row.key == "needs":
+            raise error(Reauth("scope"), status=403)
+        return Done("a")
+
+    async def test(house: House) -> None:
+        house.flows[0].delivery = needs_scope
+        await house.stage(change("needs"), change("other"))
+        await house.run_for(600)
+        assert (await house.row("other")).state is State.DONE
+        assert (await house.row("needs")).state is State.READY
+        assert (await house.row("needs")).attempts == 0
+        assert house.flows[0].keys_sent.count("needs") <= 15
+
+    in_house(tmp_path, test)

@@ -316,6 +316,15 @@ def test_a_send_exception_is_counted_and_closed_by_the_next_success(bench: Bench
     assert ("exception:orders", "order_not_shown") not in bench.tally()
 
 
+def test_a_refusal_closes_what_earlier_attempts_complained_about(bench: Bench) -> None:
+    bench.stage(change(), wanted("a", findings=(finding("sku_missing"),)))
+    bench.finish(bench.claim_one(), Later(NOW_MS + 1, "not shown", code="order_not_shown"))
+    bench.now_ms += 1
+    bench.wake()
+    bench.finish(bench.claim_one(), Refused("bad_sku", "no"))
+    assert bench.open_exceptions() == {"sku_missing": "finding", "bad_sku": "send"}
+
+
 def test_a_finding_closes_with_the_reading_that_no_longer_shows_it(bench: Bench) -> None:
     bench.stage(change(version=1), wanted("a", findings=(finding("sku_missing"), finding("edited", lasting=True))))
     bench.stage(change(version=2), wanted("b", findings=(finding("sku_missing"),)))

@@ -266,6 +266,7 @@ class OutboxMachine(RuleBasedStateMachine):
             moved = self.bench.fail(flight.row, Rejected("s_no"))
         else:
             moved = self.bench.finish(flight.row, Refused("s_no", "never"))
+        model.close("send")
         model.exceptions["s_no"] = "send"
         if not flight.overtaken:
             model.given_up = True
@@ -288,6 +289,7 @@ class OutboxMachine(RuleBasedStateMachine):
         now = self.bench.row(row.key, row.flow)
         counted = isinstance(verdict, Retry)
         if counted and verdict.tries is not None and row.attempts + 1 >= verdict.tries:
+            model.close("send")
             model.exceptions["r"] = "send"
             model.in_doubt = False
             if not flight.overtaken:

@@ -149,6 +149,17 @@ def test_a_line_of_the_journal_is_cut(bench: Bench) -> None:
     assert [len(detail) for (detail,) in bench.rows("SELECT detail FROM journal")] == [journal.DETAIL_MAX]
 
 
+def test_what_repeats_for_hours_keeps_its_first_and_newest_line(bench: Bench) -> None:
+    told = ["wanted", *["waits"] * 4, "failed, tried again", "waits", "accepted", "waits", "waits"]
+    for at_ms, event in enumerate(told):
+        bench.do(lambda tx, at_ms=at_ms, event=event: journal.note(tx, "orders", "k", "g", event, "", at_ms))
+    bench.do(lambda tx: journal.note(tx, "fulfillments", "k", "g", "waits", "", 99))
+    assert bench.rows("SELECT event, at_ms FROM journal WHERE flow = 'orders' ORDER BY id") == [
+        ("wanted", 0), ("waits", 1), ("failed, tried again", 5), ("waits", 6), ("accepted", 7), ("waits", 8),
+        ("waits", 9),
+    ]  # fmt: skip
+
+
 def test_retention_takes_the_oldest_lines_a_batch_at_a_time(bench: Bench) -> None:
     for at_ms in range(10):
         bench.do(lambda tx, at_ms=at_ms: journal.note(tx, "orders", "k", "g", "e", "", at_ms))
