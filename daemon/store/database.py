@@ -329,7 +329,7 @@ def connect(path: Path, *, durable: bool = True) -> sqlite3.Connection:
 
 
 async def _patiently_locked(path: Path) -> int:
-    """`take_lock`, but a command that only asks whether a daemon runs (for a moment) does not keep one from starting."""
+    """`take_lock`, but not kept from starting by a command that only asks whether a daemon runs."""
     for _ in range(LOCK_TRIES - 1):
         try:
             return take_lock(path)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bench import NOW_MS, SETTLE_AFTER, Bench, change, finding, wanted
+from store_bench import NOW_MS, SETTLE_AFTER, Bench, change, finding, wanted
 from daemon.core.lifecycle import IllegalMove, State
 from daemon.core.owed import Absent, Done, Dropped, Later, Refused
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled, Unknown

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import Bench, change, wanted
+from store_bench import Bench, change, wanted
 from daemon.core.lifecycle import State
 from daemon.core.owed import Done
 from daemon.store.sql import SQL, read_statements

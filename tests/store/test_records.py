@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import NOW_MS, Bench, finding
+from store_bench import NOW_MS, Bench, finding
 from daemon.clock import SystemClock
 from daemon.core.tokens import Secret, TokenPair
 from daemon.errors import StoreError

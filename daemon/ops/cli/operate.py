@@ -57,7 +57,8 @@ def dismiss(args: argparse.Namespace) -> int:
     note = " ".join(args.note.split())
     if not 0 < len(note) <= NOTE_CHARS_MAX:
         raise Ended(f"--note needs a text of at most {NOTE_CHARS_MAX} characters: why is it closed?", USAGE)
-    answer = _do(settings_of(args, credentials_needed=False), "dismiss", {"flow": args.flow, "key": args.key, "note": note})
+    settings = settings_of(args, credentials_needed=False)
+    answer = _do(settings, "dismiss", {"flow": args.flow, "key": args.key, "note": note})
     if args.json:
         print_json(answer)
     elif answer["problem"]:
