@@ -7,12 +7,9 @@ is refused there instead of being sent rounded. `digest` is how the daemon asks 
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
 from typing import Any
-
-_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
 
 
 def number(value: object) -> int | float:
@@ -36,7 +33,9 @@ def loads(text: str | bytes) -> Any:
     beyond `Decimal`'s are refused like any other rubbish.
     """
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        if not isinstance(text, str):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        return _DECODER.decode(text)
     except (RecursionError, InvalidOperation):
         raise ValueError("no JSON that anybody means: nested too deep, or a number without end") from None
 
@@ -47,17 +46,26 @@ def dumps(value: Any) -> str:
     A text that holds half a character (a vendor cut an emoji in two) is written with escapes, so that it can be sent
     and stored at all.
     """
-    text = json.dumps(value, default=number, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    if _HALF_CHARACTERS.search(text):
-        return json.dumps(value, default=number, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _ESCAPING.encode(value)
     return text
 
 
 def digest(value: Any) -> str:
     """A short fingerprint of a JSON value that does not depend on the order of its members."""
-    text = json.dumps(value, default=number, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return blake2b(_SORTING.encode(value).encode(), digest_size=16).hexdigest()
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+# Made once: `json.dumps` and `json.loads` build one of these per call when they are given any option.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(default=number, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ESCAPING = json.JSONEncoder(default=number, separators=(",", ":"), allow_nan=False)
+_SORTING = json.JSONEncoder(default=number, separators=(",", ":"), allow_nan=False, sort_keys=True)
