@@ -10,7 +10,7 @@ from daemon import __version__
 
 TEXT = (Path(__file__).parents[2] / "CHANGELOG.md").read_text()
 VERSIONS = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", TEXT, re.MULTILINE)
-SECTIONS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security", "Not yet"}
+SECTIONS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_the_running_version_is_the_newest_entry() -> None:
