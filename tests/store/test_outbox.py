@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-
 from store_bench import NOW_MS, SETTLE_AFTER, Bench, change, finding, wanted
+
 from daemon.core.lifecycle import IllegalMove, State
 from daemon.core.owed import Absent, Done, Dropped, Later, Refused
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled, Unknown

@@ -14,8 +14,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
 from store_bench import Bench, finding
+
 from daemon.core.findings import Finding
 from daemon.core.lifecycle import State
 from daemon.core.owed import Absent, Change, Done, Dropped, Later, Owed, Refused, Wanted

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-
 from store_bench import Bench, change, wanted
+
 from daemon.core.lifecycle import State
 from daemon.core.owed import Done
 from daemon.store.sql import SQL, read_statements

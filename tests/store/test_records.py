@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from store_bench import NOW_MS, Bench, finding
+
 from daemon.clock import SystemClock
 from daemon.core.tokens import Secret, TokenPair
 from daemon.errors import StoreError

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from store_bench import NOW_MS
+
 from daemon.core.lifecycle import State
 from daemon.errors import StoreError
 from daemon.store import reports

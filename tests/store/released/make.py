@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
 
 from store_bench import NOW_MS, Bench, change, finding, wanted  # noqa: E402
+
 from daemon.core.lifecycle import State  # noqa: E402
 from daemon.core.owed import Done, Refused  # noqa: E402
 from daemon.core.verdicts import Unknown  # noqa: E402
