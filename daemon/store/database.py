@@ -21,7 +21,7 @@ import os
 import sqlite3
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -54,6 +54,10 @@ class Tx:
     def run(self, name: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         """Execute the statement called `name`."""
         return self._connection.execute(SQL[name], parameters)
+
+    def each(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for every row of parameters."""
+        self._connection.executemany(SQL[name], rows)
 
     def one(self, name: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
         """The first row of a statement, or None."""

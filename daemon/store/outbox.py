@@ -197,10 +197,9 @@ def claim(tx: Tx, flow: str, limit: int, now_ms: int) -> list[Claimed]:
         if row.group in groups:
             continue
         groups.add(row.group)
-        state = after(row.state, Event.CLAIM)
-        tx.run("outbox_claim", (state.value, now_ms, row.id))
-        book(tx, flow, row.state, state)
+        book(tx, flow, row.state, after(row.state, Event.CLAIM))
         claimed.append(Claimed(row, settling=row.state is State.UNKNOWN))
+    tx.each("outbox_claim", [(after(one.row.state, Event.CLAIM).value, now_ms, one.row.id) for one in claimed])
     return claimed
 
 

@@ -91,6 +91,14 @@ UPDATE outbox SET state = ?, queued = 0, busy = 1, sent_version = version, updat
 -- name: outbox_intend
 UPDATE outbox SET intent = ?, updated_at_ms = ? WHERE id = ?;
 
+-- The commonest end of an attempt: accepted, and nothing happened to the row meanwhile. Changes no row otherwise.
+-- name: outbox_accepted
+UPDATE outbox SET
+    state = ?, busy = 0, payload = COALESCE(?, payload), digest = ?, accepted_digest = ?, remote_id = ?,
+    source_version = CASE WHEN source_version < ? THEN ? ELSE source_version END, result = COALESCE(?, result),
+    attempts = 0, code = '', reason = ?, updated_at_ms = ?, finished_at_ms = ?
+WHERE id = ? AND state = ? AND version = ? AND busy = 1 AND flagged = 0 AND staged IS NULL AND due_at_ms IS NULL;
+
 -- The end of an attempt, whatever it was.
 -- name: outbox_finish
 UPDATE outbox SET
