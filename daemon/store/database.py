@@ -20,9 +20,10 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -137,7 +138,7 @@ class _Batcher:
     def _commit(self, results: list[tuple[Any, Any, Exception | None]]) -> list[tuple[Any, Any, Exception | None]]:
         for (flow, state), items in self._moves.items():
             if items:
-                self._connection.execute(SQL["tally_add"], (flow, state, items))
+                self._connection.execute(SQL["tally_add"], (flow, str(state), items))
         if self._hook is not None:
             self._hook.before()
         self._connection.execute("COMMIT")
@@ -164,32 +165,28 @@ class _ThreadWriter:
     def __init__(self, batcher: _Batcher, loop: asyncio.AbstractEventLoop) -> None:
         self._batcher = batcher
         self._loop = loop
-        self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
-        self._wake = threading.Event()
-        self._closing = False
+        self._waiting: SimpleQueue[tuple[Work[Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        """None at the end: close."""
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
-        self._waiting.append((work, future))
-        if not self._wake.is_set():
-            self._wake.set()
+        self._waiting.put((work, future))
 
     async def close(self) -> None:
-        self._closing = True
-        self._wake.set()
+        self._waiting.put(None)
         await anyio.to_thread.run_sync(self._thread.join)
 
     def _serve(self) -> None:
         waiting = self._waiting
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            while waiting:
-                batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+        closing = False
+        while not closing:
+            taken = [waiting.get()]
+            taken += [waiting.get() for _ in range(min(waiting.qsize(), BATCH_MAX - 1))]
+            batch = [one for one in taken if one is not None]
+            closing = len(batch) < len(taken)
+            if batch:
                 self._loop.call_soon_threadsafe(_answer, self._batcher.run(batch))
-            if self._closing:
-                return
 
 
 class _InlineWriter:

@@ -173,8 +173,8 @@ def book(tx: Tx, flow: str, before: State | None, now: State) -> None:
     """Count a row out of one state and into another."""
     if before is not now:
         if before is not None:
-            tx.moves[flow, before.value] -= 1
-        tx.moves[flow, now.value] += 1
+            tx.moves[flow, before] -= 1
+        tx.moves[flow, now] += 1
 
 
 def wake(tx: Tx, now_ms: int, limit: int) -> tuple[int, int | None]:
