@@ -121,7 +121,8 @@ def assemble(
             since_ms=since_ms(settings, clock),
         )
         every = settings.fulfillments_every
-        flows.append((PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership), "pipe17"))
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        flows.append((fulfillments, "pipe17"))
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows)
 
 

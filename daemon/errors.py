@@ -79,5 +79,5 @@ class ApiError(ConnectorError):
         self.message = message
         self.request_id = request_id
         where = f"{system} {operation}"
-        what = " ".join(part for part in (f"HTTP {status}" if status else "no answer", code, message) if part)
+        what = " ".join(part for part in (f"HTTP {status}" if status else "", code, message) if part) or "no answer"
         super().__init__(f"{where}: {what}" + (f" (request {request_id})" if request_id else ""))

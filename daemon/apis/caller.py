@@ -107,7 +107,7 @@ class Caller:
             self._observer.call_finished(
                 self.system, operation, _OUTCOMES[type(failure)], self._clock.monotonic() - started_s
             )
-            raise ApiError(system=self.system, operation=operation, verdict=failure, message=error.kind) from None
+            raise ApiError(system=self.system, operation=operation, verdict=failure, message=str(error)) from None
         elapsed_s = self._clock.monotonic() - started_s
         body = _decode(response.body)
         wait = retry_after(response.headers.get("retry-after"), self._clock.now_ms())
@@ -130,7 +130,7 @@ class Caller:
             verdict=failure,
             status=response.status,
             code=_plain(judgement.code),
-            message=clean(judgement.message, hidden, sent),
+            message=clean(judgement.message, hidden, sent) or ("" if body else "the answer cannot be read"),
             request_id=_plain(judgement.request_id),
         )
 

@@ -43,6 +43,10 @@ class FlowObserver(Protocol):
         """From the change at the source to acceptance by the other side."""
         ...
 
+    def carrier_fallback(self) -> None:
+        """A shipment went out under the fallback carrier."""
+        ...
+
 
 class Signal:
     """A bell with one listener: `ring` any number of times, the listener wakes once."""

@@ -1,6 +1,6 @@
 """Which Pipe17 records belong to this shop's channel.
 
-Pipe17 writes the integration of the key that created an order on the order, and (by inference, P17-14) as
+Pipe17 writes the integration of the key that created an order on the order, and (by inference, P17-11) as
 `orderIntegration` on its shipping requests and fulfillments. Our own id is set by PIPE17_INTEGRATION_ID or learnt from
 the first order we create, and kept as a fact. A fulfillment is asked in this order: does it name an integration; do we
 know its order; does its shipping request; does its order.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
 from daemon.clock import Clock
 from daemon.core.fulfillments import Fulfillment
@@ -56,7 +57,7 @@ class Ownership:
         integration, order_id = fulfillment.order_integration, fulfillment.ext_order_id
         if not integration and fulfillment.shipment_id:
             shipment = await pipe17.shipment(fulfillment.shipment_id) or {}
-            integration = str(shipment.get("orderIntegration") or "")
+            integration = str(shipment.get(ORDER_INTEGRATION.value) or "")
             order_id = order_id or str(shipment.get("extOrderId") or "")
         if (not integration or not order_id) and fulfillment.order_id:
             order = await pipe17.order(fulfillment.order_id) or {}

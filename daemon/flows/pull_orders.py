@@ -124,7 +124,7 @@ class PullOrders:
             state=state,
             payload=_payload(plan, change.record, row),
             digest=wanted,
-            reason=plan.reason,
+            reason=_why(plan),
             due_at_ms=due_at_ms,
             deadline_at_ms=plan.ship_by_ms,
             findings=plan.findings,
@@ -143,7 +143,7 @@ class PullOrders:
             return Dropped(plan.reason, version)
         if plan.document is None:
             again_ms = plan.look_again_at_ms or self._clock.now_ms() + _ms(timedelta(hours=1))
-            return Later(again_ms, plan.reason, held=True, payload=payload, source_version=version)
+            return Later(again_ms, _why(plan), held=True, payload=payload, source_version=version)
         document, wanted = plan.document, digest(essential(plan.document))
         remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
         late: tuple[Finding, ...] = ()
@@ -160,7 +160,7 @@ class PullOrders:
             payload=payload,
             result={"document": document},
             hold_until_ms=plan.look_again_at_ms,
-            reason=str(document["status"]),
+            reason=_why(plan) or str(document["status"]),
             source_version=version,
             findings=(*plan.findings, *late),
             unchanged=unchanged,
@@ -215,6 +215,20 @@ class PullOrders:
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
         return plan_order(read_order(raw), self._rules, now_ms, previous or None, created)
+
+
+WAITS: Mapping[str, str] = {
+    "unpaid": "waits for the buyer's payment",
+    "on_hold": "TikTok holds it: the buyer may still change or cancel it",
+    "hold_window": "inside ORDERS_HOLD: the buyer may still change or cancel it",
+    "pre_order": "a pre-order that waits for its release date",
+    "status_unknown": "TikTok gives it a status that this version does not know",
+}
+"""What `backlog` and `trace` say for the words of `plan_order`; every other word speaks for itself."""
+
+
+def _why(plan: OrderPlan) -> str:
+    return WAITS.get(plan.reason, plan.reason)
 
 
 def _page(orders: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:

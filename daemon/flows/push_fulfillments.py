@@ -13,11 +13,12 @@ it stands on the exceptions page with the code, and a retry or a new mapping sen
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
@@ -82,6 +83,7 @@ class _Sent:
 
     plan: ShipPlan
     carrier: CarrierChoice
+    carrier_in_pipe17: str
     warning: str
 
 
@@ -100,7 +102,9 @@ class PushFulfillments:
         rules: ShippingRules,
         every: timedelta,
         ownership: Ownership,
+        fell_back: Callable[[], None],
     ) -> None:
+        """`fell_back` is told of every shipment that went out under the fallback carrier."""
         self.every = every
         self._tiktok = tiktok.at(Lane.FULFILLMENTS)
         self._pipe17 = pipe17.at(Lane.FULFILLMENTS)
@@ -109,6 +113,7 @@ class PushFulfillments:
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
+        self._fell_back = fell_back
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         now_ms = self._clock.now_ms()
@@ -162,7 +167,7 @@ class PushFulfillments:
         carrier = await self._carrier(fulfillment, order)
         if isinstance(carrier, Refusal):
             return _refused(carrier, attempt)
-        return await self._ship(attempt, order, plan, carrier)
+        return await self._ship(attempt, fulfillment.carrier, order, plan, carrier)
 
     async def settle(self, attempt: Attempt) -> Settled:
         intent = attempt.row.intent
@@ -186,7 +191,7 @@ class PushFulfillments:
         set_aside: list[SetAside] = []
         skipped = 0
         for raw in rows:
-            if self._ownership.foreign(str(raw.get("orderIntegration") or "")):
+            if self._ownership.foreign(str(raw.get(ORDER_INTEGRATION.value) or "")):
                 skipped += 1
                 continue
             stamp = digest({name: value for name, value in raw.items() if name not in _STAMP_WITHOUT})
@@ -261,7 +266,9 @@ class PushFulfillments:
                 break
         return choice
 
-    async def _ship(self, attempt: Attempt, order: TikTokOrder, plan: ShipPlan, carrier: CarrierChoice) -> Outcome:
+    async def _ship(
+        self, attempt: Attempt, carrier_in_pipe17: str, order: TikTokOrder, plan: ShipPlan, carrier: CarrierChoice
+    ) -> Outcome:
         region, package_id = (await self._tiktok.shop()).region, ""
         if not marks_as_shipped(region):
             package = package_to_ship(order, plan.unit_ids)
@@ -289,7 +296,11 @@ class PushFulfillments:
                 package_id, warning = shipped.package_id, shipped.warning
         except ApiError as error:
             return await self._after_refusal(attempt, error)
-        return _done(attempt, package_id, f"as {carrier.provider_name} ({carrier.how})", _Sent(plan, carrier, warning))
+        if carrier.how == "fallback":
+            self._fell_back()
+        sent = _Sent(plan, carrier, carrier_in_pipe17, warning)
+        told = f"as {carrier.provider_name} ({carrier.how} for {carrier_in_pipe17 or 'no carrier'})"
+        return _done(attempt, package_id, told, sent)
 
     async def _after_refusal(self, attempt: Attempt, error: ApiError) -> Outcome:
         """An order still on hold waits; "already shipped" is a success when it was shipped with our number."""
@@ -310,7 +321,12 @@ def _done(attempt: Attempt, package_id: str, reason: str, sent: _Sent | None = N
     findings: tuple[Finding, ...] = ()
     result: dict[str, Any] = {"package_id": package_id}
     if sent is not None:
-        result |= {"provider": sent.carrier.provider_name, "how": sent.carrier.how, "warning": sent.warning}
+        result |= {
+            "carrier": sent.carrier_in_pipe17,
+            "provider": sent.carrier.provider_name,
+            "how": sent.carrier.how,
+            "warning": sent.warning,
+        }
         if sent.warning:
             reason = f"{reason}; TikTok remarks: {sent.warning}"
         if sent.plan.other_numbers:

@@ -84,8 +84,8 @@ _SHIPPING: Mapping[str, Cure] = {
     ),
     "tracking_missing": Cure(
         "The fulfillment has no tracking number.",
-        f"Add the number in Pipe17 (then it goes by itself), or enter it in Seller Center and dismiss this; {RETRY} "
-        "reads it again.",
+        "A fulfillment never changes: make a new one with the number in Pipe17 (it goes by itself), or enter it in "
+        "Seller Center; then dismiss this one.",
     ),
     "tracking_invalid": Cure(
         "TikTok would refuse this tracking number: 4 to 50 letters, digits and - _ . / are allowed.",

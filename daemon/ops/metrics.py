@@ -25,6 +25,8 @@ from daemon import __version__
 from daemon.core.lifecycle import OPEN
 
 FLOWS = ("orders", "fulfillments", "inventory", "products", "locations", "returns", "refunds", "statements")
+CONNECTION = "connection"
+"""Stands where a flow would: exceptions of the connection itself."""
 RECORD_OUTCOMES = ("delivered", "unchanged", "skipped", "dropped", "failed")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 VALUES_MAX = 100
@@ -67,7 +69,7 @@ class Metrics:
         # process-wide, and wanted: a second series for each counter says nothing that the first does not
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it without types
         self.registry = CollectorRegistry(auto_describe=True)
-        self._flow = _Bounded(FLOWS)
+        self._flow = _Bounded((*FLOWS, CONNECTION))
         self._system = _Bounded(("tiktok", "pipe17"))
         self._operation = _Bounded()
         self._outcome = _Bounded()
@@ -104,6 +106,9 @@ class Metrics:
             ["system", "operation"],
             registry=registry,
         )
+        self._fallbacks = Counter(
+            "connector_carrier_fallback", "Shipments that went out under the fallback carrier.", registry=registry
+        )
         self._webhooks = Counter(
             "connector_webhooks", "Webhooks by what became of them.", ["source", "outcome"], registry=registry
         )
@@ -137,6 +142,10 @@ class Metrics:
     def delivered(self, flow: str, seconds: float) -> None:
         """The other side accepted something that changed `seconds` ago at its source."""
         self._delivery.labels(self._flow(flow)).observe(max(0.0, seconds))
+
+    def carrier_fallback(self) -> None:
+        """A shipment went out under the fallback carrier."""
+        self._fallbacks.inc()
 
     def webhook(self, source: str, outcome: str) -> None:
         """A webhook came in: `source` is tiktok or pipe17; stored, duplicate, forged, malformed ..."""
@@ -176,7 +185,7 @@ class _StoreCollector(Collector):
         self._snapshot = snapshot
         self._flows = flows
         self._read_errors = read_errors
-        self._flow = _Bounded(FLOWS)
+        self._flow = _Bounded((*FLOWS, CONNECTION))
         self._code = _Bounded()
 
     def describe(self) -> Iterable[Metric]:

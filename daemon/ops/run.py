@@ -32,7 +32,7 @@ import anyio.abc
 
 from daemon import __version__
 from daemon.apis.http import HttpxTransport, Transport
-from daemon.app import Daemon, assemble
+from daemon.app import Daemon, Parts, assemble
 from daemon.clock import Clock, SystemClock
 from daemon.core.tokens import Secret
 from daemon.errors import ConnectorError, StoreError, StoreLocked
@@ -149,6 +149,7 @@ async def serve(
             local_only=settings.connector_listen.local_only,
             admin_token=Secret(token.get_secret_value() if token else ""),
         )
+        await _readable_grant(parts)
         await _run(site, listener, redactor, Notifier(environ), signals, task_status)
 
 
@@ -156,6 +157,14 @@ def _running_flows(settings: Settings) -> tuple[str, ...]:
     return tuple(
         flow for flow, on in (("orders", settings.orders), ("fulfillments", settings.fulfillments)) if on != "off"
     )
+
+
+async def _readable_grant(parts: Parts) -> None:
+    """Tokens that cannot be unsealed are a wrong CONNECTOR_TOKEN_KEY: a person must act, a restart would not help."""
+    try:
+        await parts.tiktok.keeper.load()
+    except StoreError as error:
+        raise StartRefused(EXIT_CONFIG, f"{error}; or run `tiktok-pipe17 connect` for a new grant") from None
 
 
 async def _opened(settings: Settings) -> Database:

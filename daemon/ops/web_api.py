@@ -113,7 +113,11 @@ class Api:
         from daemon.ops.connecting import take_code
 
         body = await self._admin(request)
-        return _json(await take_code(self._site.daemon.parts, _text(body, "code", most=2_000)))
+        taken = await take_code(self._site.daemon.parts, _text(body, "code", most=2_000))
+        if taken["connected"]:
+            for poller in self._site.daemon.pollers:
+                poller.poke()
+        return _json(taken)
 
     async def _admin(self, request: Request) -> dict[str, Any]:
         return await admin_request(request, local_only=self._site.local_only, token=self._site.admin_token)

@@ -67,7 +67,7 @@ class FlowSettings(BaseSettings):
     )
     orders_send_order_card: Boolean = order_setting("false", "send the order card to the buyer", since=PLANNED)
     orders_cancel_race: Race = order_setting(
-        "hold", "ship or hold: what a buyer's pending cancel does to a tracking push", since=PLANNED
+        "hold", "ship or hold: what a buyer's pending cancel does to a tracking push"
     )
     orders_push_cancellations: Boolean = order_setting(
         "true", "a cancel made in Pipe17 cancels the TikTok order", since=PLANNED

@@ -38,17 +38,26 @@ class StoredTokens:
         return await self._read(PREVIOUS)
 
     async def save(self, pair: TokenPair) -> None:
-        """Durable when it returns; what was in force becomes `previous`."""
+        """Durable when it returns; what was in force becomes `previous`, unless it cannot be unsealed any more."""
         now_ms = self._clock.now_ms()
         fresh = self._seal(CURRENT, pair)
 
         def work(tx: Tx) -> None:
             row = tx.one("token_get", (CURRENT,))
-            if row is not None:
-                tx.run("token_put", (PREVIOUS, self._seal(PREVIOUS, self._open(CURRENT, row[0])), now_ms))
+            before = None if row is None else self._opened_if_possible(row[0])
+            if before is None:
+                tx.run("token_drop", (PREVIOUS,))
+            else:
+                tx.run("token_put", (PREVIOUS, self._seal(PREVIOUS, before), now_ms))
             tx.run("token_put", (CURRENT, fresh, now_ms))
 
         await self._database.write(work)
+
+    def _opened_if_possible(self, document: str) -> TokenPair | None:
+        try:
+            return self._open(CURRENT, document)
+        except StoreError:
+            return None
 
     async def _read(self, slot: str) -> TokenPair | None:
         row = await self._database.write(lambda tx: tx.one("token_get", (slot,)))

@@ -30,6 +30,7 @@ PROMISED = {
     "connector_authorization_expiry_timestamp_seconds": set(),
     "connector_authorized": set(),
     "connector_webhooks_total": {"source", "outcome"},
+    "connector_carrier_fallback_total": set(),
     "connector_inventory_guard_tripped": {"kind"},
     "connector_reconcile_drift": {"kind"},
     "connector_store_bytes": set(),

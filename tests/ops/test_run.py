@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,12 @@ import anyio
 import pytest
 from running_daemon import Sides, running, settings_for, until
 
+from daemon.clock import SystemClock
+from daemon.core.tokens import Secret, TokenPair
 from daemon.ops import run
 from daemon.ops.run import EXIT_CONFIG, EXIT_LOCKED, run_daemon
 from daemon.store.database import Database, take_lock
+from daemon.store.tokens import StoredTokens
 
 PROCESS = "import os, sys; from daemon.settings import load_settings; from daemon.ops.run import run_daemon; " + (
     "sys.exit(run_daemon(load_settings(os.environ)))"
@@ -170,6 +174,23 @@ class TestRefusals:
         assert run_daemon(settings_for(store, Sides(), CONNECTOR_DRY_RUN="true")) == EXIT_CONFIG
         assert "CONNECTOR_DRY_RUN" in capsys.readouterr().err
         assert not store.exists()
+
+
+@pytest.mark.usefixtures("own_log")
+def test_a_wrong_token_key_is_one_clear_line_and_no_restart(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def sealed_with_another_key() -> None:
+        database = await Database.open(store)
+        pair = TokenPair(Secret("ROW_a"), 1, Secret("ROW_r"), 2, "open", (), "Shop", "US", 0)
+        await StoredTokens(database, SystemClock(), b"1" * 32).save(pair)
+        await database.aclose()
+
+    anyio.run(sealed_with_another_key)
+    settings = settings_for(store, Sides(), CONNECTOR_TOKEN_KEY=b64encode(b"2" * 32).decode())
+    assert run_daemon(settings, environ={}) == EXIT_CONFIG
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "CONNECTOR_TOKEN_KEY" in said[0]
+    assert "connect" in said[0]
 
 
 def test_systemd_is_told_and_signals_are_heeded(tmp_path: Path) -> None:

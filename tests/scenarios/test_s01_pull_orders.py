@@ -334,7 +334,7 @@ def test_an_order_paid_late_is_pulled_after_its_payment_and_one_never_paid_is_no
         late, never, given_up = (world.tiktok.place_order(["SKU-A"], paid=False) for _ in range(3))
         await world.live(5 * HOUR)
         assert writes(world)["orders.create"] == 0
-        assert {row(world, "orders", one).reason for one in (late, never)} == {"unpaid"}  # type: ignore[union-attr]
+        assert {row(world, "orders", one).reason for one in (late, never)} == {"waits for the buyer's payment"}  # type: ignore[union-attr]
         world.tiktok.pay(late)
         world.tiktok.cancel_order(given_up)
         await world.live(30 * MINUTE)

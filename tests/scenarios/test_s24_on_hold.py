@@ -97,7 +97,7 @@ def test_off_in_a_shop_without_the_status_waits_for_the_hour_too() -> None:
         assert status(world, order_id) == ""
         found = row(world, "orders", order_id)
         assert found is not None
-        assert found.reason == "hold_window"
+        assert found.reason == "inside ORDERS_HOLD: the buyer may still change or cancel it"
         await world.live(2 * MINUTE)
         assert status(world, order_id) == "readyForFulfillment"
 

@@ -33,6 +33,8 @@ def test_on_a_carrier_that_is_not_listed_goes_as_the_fallback(market: str, carri
         ((payload, result),) = sql(world, "SELECT payload, result FROM outbox WHERE key = ?", made)
         assert carrier in payload
         assert '"fallback"' in result
+        assert f'"carrier":"{carrier}"' in result, "the record keeps the real carrier"
+        assert world.observed.fallbacks == 1
         assert opened(world) == {}
 
     play(story, tiktok=shop(market), settings={"FULFILLMENTS_FALLBACK_CARRIER": fallback})

@@ -48,6 +48,7 @@ class Observed:
         self.calls: Counter[tuple[str, str, str]] = Counter()
         self.limited: Counter[str] = Counter()
         self.latencies: list[tuple[str, float]] = []
+        self.fallbacks = 0
 
     def call_finished(self, system: str, operation: str, outcome: str, seconds: float) -> None:
         self.calls[system, operation, outcome] += 1
@@ -66,6 +67,9 @@ class Observed:
 
     def delivered(self, flow: str, seconds: float) -> None:
         self.latencies.append((flow, seconds))
+
+    def carrier_fallback(self) -> None:
+        self.fallbacks += 1
 
 
 class SimTransport:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.core.assumption import Assumption
+from daemon.core.holds import MARGIN
 
 ONE_ORDER_PER_POST = Assumption(
     "P17-01", True, "POST /orders takes one object and answers with `order`; an answer with `orders` is understood too."
@@ -42,6 +43,18 @@ PUT_REPLACES_ARRAYS = Assumption(
     "P17-08", True, "PUT merges members at the top level and replaces arrays; arrays are always sent whole."
 )
 LARGEST_COUNT = Assumption("P17-09", 100, "100 rows a page are always allowed.")
+HOLD_TOLD_LONGER_BY = Assumption(
+    "P17-10",
+    MARGIN,
+    "We take an order from `onHold` to `new` ourselves. Whether Pipe17 also releases it by itself at `holdUntil` is "
+    "open; so it is told an instant 15 minutes later, and the order is read again before anything may leave.",
+)
+ORDER_INTEGRATION = Assumption(
+    "P17-11",
+    "orderIntegration",
+    "A fulfillment and a shipping request name the integration that created their order under this member; where a "
+    "fulfillment does not, its shipping request and then its order are asked.",
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
@@ -53,4 +66,6 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     KEY_HEADER,
     PUT_REPLACES_ARRAYS,
     LARGEST_COUNT,
+    HOLD_TOLD_LONGER_BY,
+    ORDER_INTEGRATION,
 )

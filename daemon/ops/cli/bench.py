@@ -138,6 +138,9 @@ class Uncounted:
     def delivered(self, flow: str, seconds: float) -> None:
         """Nothing."""
 
+    def carrier_fallback(self) -> None:
+        """Nothing."""
+
 
 class _Looking:
     """A writer that does not write: each transaction runs over the read-only connection."""

@@ -112,7 +112,7 @@ async def _directly(settings: Settings, action: str, request: dict[str, Any]) ->
 
 def _print_retried(done: dict[str, list[dict[str, str]]]) -> None:
     for one in done["queued"]:
-        print(f"sent again: {one['flow']} {one['key']}")
+        print(f"queued: {one['flow']} {one['key']}")
     for one in done["reread"]:
         print(f"read again: {one['flow']} {one['key']}")
     for one in done["refused"]:

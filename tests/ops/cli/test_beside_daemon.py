@@ -57,7 +57,7 @@ def test_a_grant_handed_to_the_daemon_lets_everything_go_on(
     until(lambda: command("status", "--json").json["connections"]["tiktok"]["state"] == "connected")
     assert "used before" in command("connect", "--code", "SIMCODE_used").err
 
-    assert command("retry", "orders", "576000000000000002").out == "sent again: orders 576000000000000002\n"
+    assert command("retry", "orders", "576000000000000002").out == "queued: orders 576000000000000002\n"
     assert "asked for by web" in command("trace", "576000000000000002").out
     assert command("dismiss", "connection", "nothing", "--note", "x").status == 1
 

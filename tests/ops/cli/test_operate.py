@@ -28,7 +28,7 @@ def state_of(in_store: Command, flow: str, key: str) -> str:
 @pytest.mark.usefixtures("filled")
 def test_one_dead_row_goes_out_again(command: Command, in_store: Command) -> None:
     ran = command("retry", "orders", DEAD)
-    assert (ran.status, ran.out) == (0, f"sent again: orders {DEAD}\n")
+    assert (ran.status, ran.out) == (0, f"queued: orders {DEAD}\n")
     assert state_of(in_store, "orders", DEAD) == "ready"
     assert "asked for by command line" in command("trace", DEAD).out
 
@@ -185,7 +185,7 @@ def test_a_running_daemon_is_asked(running: type[_Daemon], command: Command) -> 
     queued = {"queued": [{"flow": "orders", "key": DEAD}], "reread": [], "refused": [], "more": True}
     running.answers = [(200, queued), (200, {**queued, "more": False})]
     ran = command("retry", "--flow", "orders", "--code", "bad_request")
-    assert ran.out == f"sent again: orders {DEAD}\n" * 2
+    assert ran.out == f"queued: orders {DEAD}\n" * 2
     wanted = ("/api/retry", "Bearer canary-admin-token-0001", {"flow": "orders", "code": "bad_request"})
     assert running.seen == [wanted, wanted]
 
