@@ -13,7 +13,7 @@ sandbox: .venv/demo
 
 # Everything that a change has to pass; what CI runs.
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # Only the static half: style, types, import rules. `make test` runs it, too (tests/docs/test_static.py).
 check: .venv/test

@@ -216,7 +216,7 @@ MUTANTS = (
     Mutant("no_intent", _no_intent, _lost(("orders.create", True)) + _days(3, 7, 11, 18)),
     Mutant("sending_not_settled", _sending_not_settled, _catching_up(("effect", 40), ("answer", 40)) + _days(3, 7, 11)),
     Mutant("cursor_before_rows", _cursor_before_rows, _catching_up(*(("committed", n) for n in range(5, 25)))),
-    Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, _days(0, 1, 2)),
+    Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, (scenarios.late_in_the_index,)),
     Mutant("hold_too_short", _hold_too_short, _days(0)),
     Mutant("hold_without_reading_again", _hold_without_reading_again, _edits(20.0) + _days(0, 1, 2)),
     Mutant(

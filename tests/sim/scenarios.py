@@ -85,6 +85,21 @@ def catching_up(crash: tuple[str, int]) -> list[str]:
     return _played(live, seed=crash[1])
 
 
+def late_in_the_index() -> list[str]:
+    """Forty orders reach the search index up to half a minute after their update time; the daemon polls every 5 s."""
+
+    async def live(world: World) -> Diary:
+        diary = Diary()
+        await world.start()
+        for _ in range(40):
+            diary.orders.append(world.tiktok.place_order(["SKU-A"]))
+            await world.live(7)
+        await settle(world)
+        return diary
+
+    return _played(live, tiktok=TikTokOptions(restless_rows=0.0), settings={"ORDERS_EVERY": "5s"})
+
+
 def edit_while_the_create_is_on_its_way(delay_s: int) -> list[str]:
     """Pipe17 takes its time to answer the create; meanwhile the buyer changes the address, and a poll sees it."""
 

@@ -28,6 +28,10 @@ def test_catching_up_after_two_hours_survives_a_crash_anywhere(crash: tuple[str,
     assert scenarios.catching_up(crash) == []
 
 
+def test_orders_that_are_late_in_the_search_index_are_found() -> None:
+    assert scenarios.late_in_the_index() == []
+
+
 @pytest.mark.parametrize("delay_s", [8, 20, 25])
 def test_an_edit_during_a_slow_create_is_not_lost(delay_s: int) -> None:
     assert scenarios.edit_while_the_create_is_on_its_way(delay_s) == []
