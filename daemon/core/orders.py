@@ -64,6 +64,10 @@ class Standing(StrEnum):
     PLATFORM = "platform"
 
 
+AWAITS_SHIPPING = frozenset({Standing.UNPAID, Standing.HELD, Standing.RELEASED})
+"""Where a ship-by instant still means something for the merchant."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
     """What is to be done about one order.
@@ -71,7 +75,7 @@ class OrderPlan:
     `document`: the Pipe17 order that should exist now (None: nothing yet, or nothing for ever when `drop`).
     `look_again_at_ms`: when to read the order again (None: only when TikTok changes it). `reason`: a stable word for
     why nothing or not everything is sent now, "" when it is. `units`: `uniqueId` -> unit ids, cancelled ones too.
-    `ship_by_ms`: TikTok's deadline for shipping.
+    `ship_by_ms`: TikTok's deadline for shipping, None when there is nothing left to ship.
     """
 
     standing: Standing
@@ -132,7 +136,7 @@ def plan_order(
         drop=decision.drop,
         findings=findings,
         units={unique_id: list(unit_ids) for unique_id, unit_ids in units_of(order).items()},
-        ship_by_ms=order.rts_sla_time_ms,
+        ship_by_ms=order.rts_sla_time_ms if decision.standing in AWAITS_SHIPPING and not decision.drop else None,
     )
 
 

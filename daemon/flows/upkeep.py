@@ -2,7 +2,8 @@
 
 Renewing is the client's business (apis/tiktok/auth.py renews a day ahead); asking for a token once a minute makes sure
 that it happens also when nothing else is called. The state of the grant and the shop are kept as facts, so `status`
-and the metrics show the countdown. Finished records and their personal data go after CONNECTOR_RETENTION, in small
+and the metrics show the countdown. Orders that are about to miss their ship-by instant are said (`deadlines.py`).
+Finished records and their personal data go after CONNECTOR_RETENTION, in small
 transactions that never keep the writer busy for long (design law 12).
 """
 
@@ -16,6 +17,7 @@ import anyio
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.errors import ApiError
+from daemon.flows.deadlines import DeadlineGuard
 from daemon.store import facts
 from daemon.store.database import Database, Tx
 
@@ -36,6 +38,7 @@ class Upkeep:
         self._clock = clock
         self._tiktok = tiktok
         self._retention = retention
+        self.deadlines = DeadlineGuard(database, clock)
         self._next_retention_s = clock.monotonic() + RETENTION_EVERY.total_seconds()
         self._written: dict[str, object] = {}
 
@@ -43,6 +46,7 @@ class Upkeep:
         """Forever."""
         while True:
             await self.watch_grant()
+            await self.deadlines.look()
             if self._clock.monotonic() >= self._next_retention_s:
                 self._next_retention_s = self._clock.monotonic() + RETENTION_EVERY.total_seconds()
                 await self.forget()

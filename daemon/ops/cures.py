@@ -82,6 +82,15 @@ _SHIPPING: Mapping[str, Cure] = {
         "TikTok knows no carrier by the name that Pipe17 gave.",
         f"Map the name in FULFILLMENTS_CARRIER_MAP or set FULFILLMENTS_FALLBACK_CARRIER, restart, and {RETRY}.",
     ),
+    "ship_deadline_near": Cure(
+        "TikTok's ship-by instant is less than six hours away, and TikTok does not show the order shipped.",
+        "`tiktok-pipe17 trace` shows where it waits: in Pipe17, at the warehouse, or here with another exception. It "
+        "closes by itself once TikTok shows it shipped.",
+    ),
+    "ship_deadline_missed": Cure(
+        "TikTok's ship-by instant has passed, and TikTok does not show the order shipped.",
+        "Ship it now, or cancel it in Seller Center before TikTok does. Closes by itself once TikTok shows it shipped.",
+    ),
     "tracking_missing": Cure(
         "The fulfillment has no tracking number.",
         "A fulfillment never changes: make a new one with the number in Pipe17 (it goes by itself), or enter it in "

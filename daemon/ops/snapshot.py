@@ -41,10 +41,9 @@ async def read_snapshot(reader: Reader, flows: Iterable[str], now_ms: int) -> St
 
 
 async def _ship_deadline(reader: Reader, now_ms: int) -> timedelta | None:
-    """The nearest ship-by instant among what is still owed, orders and tracking numbers alike."""
-    found = [await reports.nearest_deadline(reader, flow) for flow in ("orders", "fulfillments")]
-    known = [at_ms for at_ms in found if at_ms is not None]
-    return _milliseconds(min(known) - now_ms) if known else None
+    """The nearest ship-by instant of an order that TikTok does not show shipped yet, wherever it waits."""
+    nearest_ms = await reports.nearest_deadline(reader, "orders")
+    return None if nearest_ms is None else _milliseconds(nearest_ms - now_ms)
 
 
 def _authorized(grant: dict[str, Any], connection: dict[str, Any]) -> bool | None:

@@ -18,6 +18,9 @@ from daemon.core.owed import Change, Owed, Wanted
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 
+UNHURRIED_MS = 3 * 86_400_000
+"""What has no deadline takes its turn as if it had one three days after its change."""
+
 _NEWER = {State.READY: Event.NEWER_READY, State.HELD: Event.NEWER_HELD, State.DROPPED: Event.DROP}
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
@@ -154,7 +157,7 @@ def _content(change: Change, wanted: Wanted, now_ms: int) -> tuple[Any, ...]:
         wanted.deadline_at_ms,
         change.changed_at_ms,
         now_ms,
-        change.changed_at_ms if wanted.deadline_at_ms is None else wanted.deadline_at_ms,
+        change.changed_at_ms + UNHURRIED_MS if wanted.deadline_at_ms is None else wanted.deadline_at_ms,
     )
 
 

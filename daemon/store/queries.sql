@@ -132,8 +132,19 @@ SELECT min(changed_at_ms) FROM outbox WHERE flow = ? AND state = ? AND finished_
 -- name: outbox_oldest_busy
 SELECT min(changed_at_ms) FROM outbox WHERE flow = ? AND busy = 1;
 
+-- An order keeps its deadline, also when Pipe17 has accepted it, until TikTok shows it shipped or cancelled.
 -- name: outbox_nearest_deadline
-SELECT min(deadline_at_ms) FROM outbox WHERE flow = ? AND finished_at_ms IS NULL AND deadline_at_ms IS NOT NULL;
+SELECT min(deadline_at_ms) FROM outbox WHERE flow = ? AND deadline_at_ms IS NOT NULL;
+
+-- Whose deadline falls into a span and who has no open exception of this code yet.
+-- name: outbox_deadlines_unsaid
+SELECT id, key, group_key, deadline_at_ms FROM outbox AS late
+WHERE flow = ? AND deadline_at_ms IS NOT NULL AND deadline_at_ms >= ? AND deadline_at_ms < ?
+  AND NOT EXISTS (
+    SELECT 1 FROM exceptions AS said
+    WHERE said.flow = late.flow AND said.key = late.key AND said.code = ? AND said.closed_at_ms IS NULL
+  )
+ORDER BY deadline_at_ms LIMIT ?;
 
 -- name: outbox_backlog
 SELECT * FROM outbox WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0 ORDER BY changed_at_ms LIMIT ?;

@@ -42,7 +42,9 @@ async def oldest(reader: Reader, flow: str, state: State) -> int | None:
 
 
 async def nearest_deadline(reader: Reader, flow: str) -> int | None:
-    """The nearest ship-by instant among what a flow still owes."""
+    """The nearest ship-by instant of an order that TikTok does not show shipped yet; None for other flows."""
+    if flow != "orders":
+        return None
     row = await reader.row("outbox_nearest_deadline", (flow,))
     return None if row is None else row[0]
 

@@ -110,7 +110,7 @@ def test_the_nearest_deadline_goes_first_then_the_oldest_change(bench: Bench) ->
     bench.stage(change("soon", at_ms=NOW_MS), wanted("a", deadline_at_ms=NOW_MS + 20))
     bench.stage(change("young", at_ms=NOW_MS + 9), wanted("a"))
     bench.stage(change("old", at_ms=NOW_MS - 9), wanted("a"))
-    assert [one.row.key for one in bench.claim()] == ["old", "young", "soon", "late"]
+    assert [one.row.key for one in bench.claim()] == ["soon", "late", "old", "young"]
 
 
 def test_one_of_a_group_at_a_time_across_claims_and_flows(bench: Bench) -> None:

@@ -36,7 +36,7 @@ CREATE INDEX outbox_queue    ON outbox (flow, rank_ms, id)             WHERE que
 CREATE INDEX outbox_waiting  ON outbox (due_at_ms)                     WHERE due_at_ms IS NOT NULL;
 CREATE INDEX outbox_busy     ON outbox (flow, changed_at_ms)           WHERE busy = 1;
 CREATE INDEX outbox_open     ON outbox (flow, state, changed_at_ms)    WHERE finished_at_ms IS NULL AND busy = 0;
-CREATE INDEX outbox_deadline ON outbox (flow, deadline_at_ms)          WHERE finished_at_ms IS NULL AND deadline_at_ms IS NOT NULL;
+CREATE INDEX outbox_deadline ON outbox (flow, deadline_at_ms)          WHERE deadline_at_ms IS NOT NULL;
 CREATE INDEX outbox_finished ON outbox (finished_at_ms)                WHERE finished_at_ms IS NOT NULL;
 CREATE INDEX outbox_group    ON outbox (group_key, flow);
 CREATE INDEX outbox_remote   ON outbox (flow, remote_id)               WHERE remote_id <> '';

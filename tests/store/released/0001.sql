@@ -89,13 +89,13 @@ CREATE TABLE outbox (
     finished_at_ms  INTEGER,
     UNIQUE (flow, key)
 );
-INSERT INTO "outbox" VALUES(1,'orders','done','done','done',NULL,NULL,0,0,NULL,1767218400000,1,1,'{"digest":"a"}','a','a','3f0c9a41d27be860',1,'stamp-1',NULL,'{"document":{"status":"new"}}',0,0,'','',NULL,1767218400000,1767218400000,1767218400000,1767218400000);
+INSERT INTO "outbox" VALUES(1,'orders','done','done','done',NULL,NULL,0,0,NULL,1767477600000,1,1,'{"digest":"a"}','a','a','3f0c9a41d27be860',1,'stamp-1',NULL,'{"document":{"status":"new"}}',0,0,'','',NULL,1767218400000,1767218400000,1767218400000,1767218400000);
 INSERT INTO "outbox" VALUES(2,'orders','dead','dead','dead',NULL,NULL,0,0,NULL,1767218400001,1,1,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,0,1,'bad_sku','no such SKU',1767218400001,1767218399995,1767218400000,1767218400000,NULL);
-INSERT INTO "outbox" VALUES(3,'orders','unknown','unknown','unknown',NULL,NULL,0,0,1767218402000,1767218400000,1,1,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,1,0,'timeout','no',NULL,1767218400000,1767218400000,1767218400000,NULL);
-INSERT INTO "outbox" VALUES(4,'orders','dropped','dropped','dropped',NULL,NULL,0,0,NULL,1767218400000,1,0,'{"digest":""}','','','',1,'stamp-1',NULL,NULL,0,0,'','cancelled_unpaid',NULL,1767218400000,1767218400000,1767218400000,1767218400000);
-INSERT INTO "outbox" VALUES(5,'orders','held','held','held',NULL,NULL,0,0,1767218460000,1767218400000,1,0,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,0,0,'','hold_window',NULL,1767218400000,1767218400000,1767218400000,NULL);
-INSERT INTO "outbox" VALUES(6,'orders','sending','sending','sending','held',1767218490000,0,1,NULL,1767218400000,2,1,'{"digest":"b"}','b','','',2,'stamp-2','{"order_id":"sending"}',NULL,0,0,'','',NULL,1767218400000,1767218400000,1767218400000,NULL);
-INSERT INTO "outbox" VALUES(7,'fulfillments','ready','done','ready',NULL,NULL,1,0,NULL,1767218400000,1,0,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,0,0,'','',NULL,1767218400000,1767218400000,1767218400000,NULL);
+INSERT INTO "outbox" VALUES(3,'orders','unknown','unknown','unknown',NULL,NULL,0,0,1767218402000,1767477600000,1,1,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,1,0,'timeout','no',NULL,1767218400000,1767218400000,1767218400000,NULL);
+INSERT INTO "outbox" VALUES(4,'orders','dropped','dropped','dropped',NULL,NULL,0,0,NULL,1767477600000,1,0,'{"digest":""}','','','',1,'stamp-1',NULL,NULL,0,0,'','cancelled_unpaid',NULL,1767218400000,1767218400000,1767218400000,1767218400000);
+INSERT INTO "outbox" VALUES(5,'orders','held','held','held',NULL,NULL,0,0,1767218460000,1767477600000,1,0,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,0,0,'','hold_window',NULL,1767218400000,1767218400000,1767218400000,NULL);
+INSERT INTO "outbox" VALUES(6,'orders','sending','sending','sending','held',1767218490000,0,1,NULL,1767477600000,2,1,'{"digest":"b"}','b','','',2,'stamp-2','{"order_id":"sending"}',NULL,0,0,'','',NULL,1767218400000,1767218400000,1767218400000,NULL);
+INSERT INTO "outbox" VALUES(7,'fulfillments','ready','done','ready',NULL,NULL,1,0,NULL,1767477600000,1,0,'{"digest":"a"}','a','','',1,'stamp-1',NULL,NULL,0,0,'','',NULL,1767218400000,1767218400000,1767218400000,NULL);
 CREATE TABLE set_aside (
     flow          TEXT    NOT NULL,
     key           TEXT    NOT NULL,
@@ -139,7 +139,7 @@ CREATE INDEX outbox_queue    ON outbox (flow, rank_ms, id)             WHERE que
 CREATE INDEX outbox_waiting  ON outbox (due_at_ms)                     WHERE due_at_ms IS NOT NULL;
 CREATE INDEX outbox_busy     ON outbox (flow, changed_at_ms)           WHERE busy = 1;
 CREATE INDEX outbox_open     ON outbox (flow, state, changed_at_ms)    WHERE finished_at_ms IS NULL AND busy = 0;
-CREATE INDEX outbox_deadline ON outbox (flow, deadline_at_ms)          WHERE finished_at_ms IS NULL AND deadline_at_ms IS NOT NULL;
+CREATE INDEX outbox_deadline ON outbox (flow, deadline_at_ms)          WHERE deadline_at_ms IS NOT NULL;
 CREATE INDEX outbox_finished ON outbox (finished_at_ms)                WHERE finished_at_ms IS NOT NULL;
 CREATE INDEX outbox_group    ON outbox (group_key, flow);
 CREATE INDEX outbox_remote   ON outbox (flow, remote_id)               WHERE remote_id <> '';
