@@ -76,6 +76,7 @@ async def start(folder: Path, settings: Mapping[str, str], *, profile: Path | No
         "NOTIFY_SOCKET": str(folder / "notify"),
         **settings,
     }
+    Path(environ["NOTIFY_SOCKET"]).unlink(missing_ok=True)
     command = [sys.executable, *(("-m", "cProfile", "-o", str(profile)) if profile else ()), "-m", "daemon", "run"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, (folder / "daemon.log").open("wb") as log:
         line.bind(environ["NOTIFY_SOCKET"])
