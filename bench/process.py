@@ -76,11 +76,8 @@ async def start(folder: Path, settings: Mapping[str, str], *, profile: Path | No
         "NOTIFY_SOCKET": str(folder / "notify"),
         **settings,
     }
-    Path(environ["NOTIFY_SOCKET"]).unlink(missing_ok=True)
     command = [sys.executable, *(("-m", "cProfile", "-o", str(profile)) if profile else ()), "-m", "daemon", "run"]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, (folder / "daemon.log").open("wb") as log:
-        line.bind(environ["NOTIFY_SOCKET"])
-        line.setblocking(False)
+    with _service_manager(folder / "notify") as line, (folder / "daemon.log").open("wb") as log:
         started_s = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             *command, env=environ, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
@@ -96,6 +93,15 @@ async def start(folder: Path, settings: Mapping[str, str], *, profile: Path | No
             running.must_live()
         running.ready_s = time.monotonic() - started_s
     return running
+
+
+def _service_manager(path: Path) -> socket.socket:
+    """The socket that systemd would listen on."""
+    path.unlink(missing_ok=True)
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    line.bind(str(path))
+    line.setblocking(False)
+    return line
 
 
 def _free_port() -> int:
