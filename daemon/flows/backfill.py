@@ -14,6 +14,7 @@ their way to Pipe17, so an order of the present finds a place at once.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -37,6 +38,8 @@ ROOM = 10
 """Orders on their way to Pipe17 above which no further page is read."""
 LOOK_AGAIN_S = 0.5
 RETRY_S = 15.0
+SAY_AFTER_S = 60.0
+"""How long it gives way before `status` says so."""
 _SLICE_MS = SLICE // timedelta(milliseconds=1)
 
 
@@ -133,7 +136,7 @@ class Backfill:
         """Read on from where it stands; False when something is in the way."""
         if standing.until_ms is None:
             self._orders.wanted_since_ms = standing.since_ms
-        if standing.state == WAITING:
+        if standing.state == WAITING and not standing.problem:
             log.info("a backfill begins", extra={"flow": NAME})
         try:
             await self._read(replace(standing, state=RUNNING))
@@ -181,8 +184,13 @@ class Backfill:
 
     async def _give_way(self) -> None:
         """Until both sides let us in and little is on its way."""
+        clock = self._engine.clock
         await self._engine.connections.opened()
+        say_at_s = clock.monotonic() + SAY_AFTER_S
         while await self._engine.database.write(_under_way) > ROOM:
+            if clock.monotonic() >= say_at_s:
+                say_at_s = math.inf
+                await self._hindered(f"gives way: more than {ROOM} orders are on their way to Pipe17 (`backlog`)")
             await self.bell.wait(LOOK_AGAIN_S)
 
     async def _hindered(self, problem: str) -> None:

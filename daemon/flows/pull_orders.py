@@ -247,7 +247,9 @@ class PullOrders:
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
-        rules = replace(self._rules, since_ms=_earliest(self._rules.since_ms, since_ms))
+        rules = self._rules
+        if since_ms is not None:
+            rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
         return plan_order(read_order(raw), rules, now_ms, previous or None, created)
 
 

@@ -186,7 +186,7 @@ async def test_a_pull_reads_it_now(house: House) -> None:
 
 
 async def test_a_backfill_is_one_at_a_time_and_shows_in_status(house: House) -> None:
-    house.sides.tiktok.faults.add(Fault(FaultKind.UNAVAILABLE, "orders.search"))
+    house.sides.silent.add(("POST", "/order/202309/orders/search"))
     status, answer = await house.post("/api/backfill", {"since": "30d"})
     assert (status, answer["started"], answer["backfill"]["state"]) == (200, True, "waiting")
     _, answer = await house.post("/api/backfill", {"since": "10d"})

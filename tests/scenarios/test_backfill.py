@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.flows import backfill, operator
+from daemon.flows.pull_orders import BACKFILL_PAGE
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.store import hints
 from daemon.store.hints import Hint
@@ -77,7 +78,9 @@ async def ended(world: World, within_s: float = HOUR) -> dict[str, Any]:
     end_s = world.loop.time() + within_s
     while world.loop.time() < end_s:
         await world.live(1)
-        if fact(world, "backfill").get("state") == "done" and not backlog(world)["ready"] + backlog(world)["sending"]:
+        waits = backlog(world)
+        on_its_way = waits["ready"] + waits["sending"] + waits["unknown"]
+        if fact(world, "backfill").get("state") == "done" and not on_its_way:
             return fact(world, "backfill")
     raise AssertionError(f"not ended: {fact(world, 'backfill')} {backlog(world)}")
 
@@ -231,6 +234,24 @@ def test_what_is_in_the_way_is_shown_and_goes_away() -> None:
         assert "503" in fact(world, "backfill")["problem"]
         assert (await ended(world))["problem"] == ""
         assert [bool(status(world, one)) for one in orders] == [True] * 5
+
+    play(story)
+
+
+def test_while_pipe17_takes_nothing_it_waits_and_says_so() -> None:
+    async def story(world: World) -> None:
+        orders = await past(world, 60, 20)
+        await world.start()
+        await world.live(10)
+        world.faults["pipe17"].add(Fault(FaultKind.UNAVAILABLE, "orders.create", times=None))
+        await ask(world, 21)
+        await world.live(3 * MINUTE)
+        assert "gives way" in fact(world, "backfill")["problem"]
+        assert fact(world, "backfill")["read"] <= backfill.ROOM + BACKFILL_PAGE
+        world.faults["pipe17"].clear()
+        assert (await ended(world))["problem"] == ""
+        assert [bool(status(world, one)) for one in orders] == [True] * 60
+        assert opened(world) == {}
 
     play(story)
 
