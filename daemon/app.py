@@ -1,7 +1,7 @@
 """How the daemon is put together, starts and stops. Read this first.
 
     Parts     everything that has no loop: clients, flows, engine; built from settings by `assemble`
-    Daemon    the loops, in one task group: timekeeper, a poller and a pusher per flow, hints, connections
+    Daemon    the loops, in one task group: timekeeper, a poller and a pusher per flow, hints, backfill, connections
 
 Start: open the store under its lock, turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -33,6 +33,7 @@ from daemon.core.orders import OrderRules
 from daemon.core.tokens import Secret
 from daemon.errors import ApiError
 from daemon.flows import pauses
+from daemon.flows.backfill import Backfill
 from daemon.flows.connections import Connections, note_failure
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow
@@ -185,6 +186,8 @@ class Daemon:
         self.pollers = [Poller(engine, flow, system) for flow, system in parts.flows]
         self.pushers = [Pusher(engine, flow) for flow, _ in parts.flows]
         self.hints = HintReader(engine, [flow for flow, _ in parts.flows])
+        pulled = next((flow for flow, _ in parts.flows if isinstance(flow, PullOrders)), None)
+        self.backfill = Backfill(engine, pulled) if pulled is not None else None
         self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention)
         self.started = False
         self._stopping = anyio.Event()
@@ -229,6 +232,8 @@ class Daemon:
                 group.start_soon(engine.connections.run)
                 group.start_soon(self.hints.run)
                 group.start_soon(self.upkeep.run)
+                if self.backfill is not None:
+                    group.start_soon(self.backfill.run)
                 for poller in self.pollers:
                     group.start_soon(poller.run)
 

@@ -129,6 +129,20 @@ Settled = Done | Absent | Refused
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A person wants a record of the past: by its id (`pull`), or with all of its time (`backfill`)."""
+
+    since_ms: int
+    """Records made from then on are wanted, even where nothing has to be done about them any more."""
+    hurry: bool
+    """False: it goes behind everything that happens now."""
+
+
+WANTED_WHEN_ASKED = frozenset({"first_seen_shipped", "shipped_by_platform"})
+"""Reasons of dropped rows that are decided on once more when a person asks; any other drop stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One record of the source, on its way into `decide`."""
 
@@ -139,6 +153,8 @@ class Change:
     """Fingerprint of the record as read; the same stamp again changes nothing."""
     source_version: int
     changed_at_ms: int
+    asked: Asked | None = None
+    """Set when a person asked for it, and not the passing of time."""
 
 
 @dataclass(frozen=True, slots=True)

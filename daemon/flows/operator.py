@@ -6,11 +6,15 @@ call under way, and never skips the look-up of one that ended in the dark. A rec
 again. A dismissal closes every open exception of a record and drops a dead row; a newer change at the source
 brings either back by itself.
 
-The daemon wakes its loops afterwards: `engine.timekeeper.announce()` for `queued`, `hints.bell.ring()` for `reread`.
+A pull is a hint, so it outlives a crash; the reader of hints takes it from there.
+
+The daemon wakes its loops afterwards: `engine.timekeeper.announce()` for `queued`, `hints.bell.ring()` for `reread`
+and for a pull.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,7 +25,10 @@ from daemon.store.hints import Hint
 
 AT_ONCE = 1_000
 """Rows that one transaction sends again; the caller asks once more while `more` is true."""
+PULLED_AT_ONCE = 200
 _DEAD_LOOKED_AT = 100_000
+_ORDER_ID = re.compile(r"[0-9]{17,20}")
+"""What TikTok's order ids look like; Pipe17's fulfillment ids have 16 characters."""
 
 _WHY_NOT = {
     State.HELD: "it is held by TikTok's rules until its time; a hold cannot be shortened",
@@ -61,6 +68,20 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulled:
+    """A record that is to be read now. `hint`: under which id that is remembered until it is done."""
+
+    flow: str
+    key: str
+    known: bool
+    hint: str
+
+    def public(self) -> dict[str, object]:
+        """For the answer of the web side and for `--json`."""
+        return {"flow": self.flow, "key": self.key, "known": self.known, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
 class Dismissed:
     """What a dismissal closed. `problem` is set when there was nothing to close."""
 
@@ -96,6 +117,24 @@ def retry(tx: Tx, now_ms: int, by: str, *, flow: str = "", key: str = "", code: 
             if _requeue(tx, name, dead, now_ms, by):
                 queued.append(Named(name, dead))
     return Retried(tuple(queued))
+
+
+def pull(tx: Tx, ids: Iterable[str], now_ms: int, by: str) -> list[Pulled]:
+    """Have these orders, or fulfillments, read now. What was left out for want of somebody who asks is taken up."""
+    found = []
+    for key in dict.fromkeys(ids):
+        flow = flow_of(key)
+        row, hint = outbox.find(tx, flow, key), hints.asked_for(flow, key, now_ms)
+        hints.add(tx, hint, now_ms)
+        if row is not None:
+            journal.note(tx, flow, key, row.group, "pull", f"read again, asked for by {by}", now_ms)
+        found.append(Pulled(flow, key, row is not None, hint.notification_id))
+    return found
+
+
+def flow_of(key: str) -> str:
+    """Whose record has such an id."""
+    return "orders" if _ORDER_ID.fullmatch(key) else "fulfillments"
 
 
 def dismiss(tx: Tx, flow: str, key: str, note: str, now_ms: int, by: str) -> Dismissed:

@@ -8,12 +8,13 @@ and an exception, and the page goes on. `HintReader` takes the same way for the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import State
-from daemon.core.owed import Change, Page, SetAside, Wanted
+from daemon.core.owed import WANTED_WHEN_ASKED, Asked, Change, Owed, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
@@ -22,6 +23,7 @@ from daemon.flows.engine import Engine, Signal, StoredRows
 from daemon.flows.flow import Flow
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
+from daemon.store.hints import Hint
 
 log = logging.getLogger("daemon.poller")
 
@@ -120,15 +122,24 @@ class HintReader:
             return False
         for kind in {hint.kind for hint in waiting}:
             mine = [hint for hint in waiting if hint.kind == kind]
-            flow, ids = self._flows.get(kind), [hint.notification_id for hint in mine]
+            flow = self._flows.get(kind)
             if flow is None:
-                await self._drop(ids)
-            else:
-                page = await self._read(flow, sorted({hint.subject for hint in mine}))
-                if page is None:
-                    await self._drop(ids)
-                else:
-                    await stage_page(engine, flow, page, handled=ids)
+                await self._drop([hint.notification_id for hint in mine])
+            elif not await self._handle(flow, mine):
+                # what a webhook named the poller will find; what a person asked for is read one by one
+                await self._drop([hint.notification_id for hint in mine if not hint.asked])
+                for hint in mine:
+                    if hint.asked and not await self._handle(flow, [hint]):
+                        await self._drop([hint.notification_id])
+        return True
+
+    async def _handle(self, flow: Flow, named: Sequence[Hint]) -> bool:
+        """Read and store what these name; False when they cannot be read together."""
+        page = await self._read(flow, sorted({hint.subject for hint in named}))
+        if page is None:
+            return False
+        page = _asked_for(page, {hint.subject for hint in named if hint.asked})
+        await stage_page(self._engine, flow, page, handled=[hint.notification_id for hint in named])
         return True
 
     async def _read(self, flow: Flow, keys: Sequence[str]) -> Page | None:
@@ -151,8 +162,17 @@ class HintReader:
         await self._engine.database.write(lambda tx: hints.handled(tx, notification_ids, now_ms))
 
 
-async def stage_page(engine: Engine, flow: Flow, page: Page, handled: Sequence[str] = ()) -> None:
-    """Store what a page asks for, its cursor and the hints it answers, in one transaction."""
+async def stage_page(
+    engine: Engine,
+    flow: Flow,
+    page: Page,
+    handled: Sequence[str] = (),
+    also: Callable[[Tx, int], None] | None = None,
+) -> None:
+    """Store what a page asks for, its cursor and the hints it answers, in one transaction.
+
+    `also` is more work of the same transaction; it is told how many records now ask for something new.
+    """
     now_ms = engine.clock.now_ms()
 
     def work(tx: Tx) -> list[outbox.Moved]:
@@ -164,6 +184,8 @@ async def stage_page(engine: Engine, flow: Flow, page: Page, handled: Sequence[s
             cursors.move(tx, flow.name, page.cursor, now_ms)
         if handled:
             hints.handled(tx, handled, now_ms)
+        if also is not None:
+            also(tx, sum(move.changed and move.after is not State.DROPPED for move in moved))
         return moved
 
     moved = await engine.database.write(work)
@@ -181,7 +203,7 @@ async def stage_page(engine: Engine, flow: Flow, page: Page, handled: Sequence[s
 
 def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -> outbox.Moved | None:
     row = outbox.find(tx, flow.name, change.key)
-    if not outbox.is_news(row, change):
+    if not outbox.is_news(row, change) and not _opens_again(row, change):
         return None
     try:
         wanted = flow.decide(change, row, known, now_ms)
@@ -198,6 +220,22 @@ def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -
     if move.changed:
         journal.note(tx, flow.name, change.key, wanted.group or change.group, "wanted", _told(wanted), now_ms)
     return move
+
+
+def _opens_again(row: Owed | None, change: Change) -> bool:
+    """A person asks for a record that was dropped only because nobody had asked."""
+    if row is None or change.asked is None or change.source_version < row.source_version:
+        return False
+    return row.state is State.DROPPED and row.reason in WANTED_WHEN_ASKED
+
+
+def _asked_for(page: Page, keys: Collection[str]) -> Page:
+    """The page, with these records marked as asked for by name."""
+    asked = Asked(since_ms=0, hurry=True)
+    return replace(
+        page,
+        changes=tuple(replace(change, asked=asked) if change.key in keys else change for change in page.changes),
+    )
 
 
 def _told(wanted: Wanted) -> str:

@@ -5,6 +5,9 @@
     deliver  reads the order *again*, plans again, then creates it or puts what differs
     settle   asks Pipe17 for `ext:<order id>`
 
+Orders that a person asks for (`pull`, `backfill`) come the same way, marked as `Change.asked`. From when on they are
+wanted even when shipped is kept in the row, because `deliver` plans again.
+
 The hold is a due time on the row. When it comes, `deliver` reads the order from TikTok before anything becomes
 routable, so an address changed in minute 59 is the one that is released, and an order cancelled in it is not.
 """
@@ -12,11 +15,12 @@ routable, so an address changed in minute 59 is the one that is released, and an
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from daemon.apis.pipe17.client import Pipe17
-from daemon.apis.tiktok.client import TikTok
+from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
 from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
@@ -27,6 +31,7 @@ from daemon.core.orders import OrderPlan, OrderRules, plan_order
 from daemon.core.orders_diff import changes, essential, findings
 from daemon.core.owed import (
     Absent,
+    Asked,
     Change,
     Done,
     Dropped,
@@ -52,6 +57,8 @@ OVERLAP = timedelta(minutes=10)
 """Read again at every fetch: the search index lags, and update times move while a page is read (contract 3.6)."""
 SLICE = timedelta(days=7)
 """Longest window of one fetch (contract 14 #7)."""
+BACKFILL_PAGE = 20
+"""Orders a backfill reads at once: few, so that those of the present never wait for many of the past."""
 GONE_RECHECK = timedelta(minutes=5)
 _MALFORMED = "malformed_record"
 
@@ -67,9 +74,15 @@ class PullOrders:
         self, tiktok: TikTok, pipe17: Pipe17, clock: Clock, rules: OrderRules, every: timedelta, ownership: Ownership
     ) -> None:
         self.every = every
+        self.wanted_since_ms: int | None = None
+        """The date of a running backfill: an order that moves on meanwhile, and so meets the poller first, is judged
+        as the backfill would. Kept when that ends, because the search shows some changes late."""
         self._tiktok = tiktok.at(Lane.ORDERS)
         self._pipe17 = pipe17.at(Lane.ORDERS)
         self._orders = OrderReader(self._tiktok)
+        self._late_tiktok = tiktok.at(Lane.RESYNC)
+        self._late_pipe17 = pipe17.at(Lane.RESYNC)
+        self._late_orders = OrderReader(self._late_tiktok)
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
@@ -80,19 +93,32 @@ class PullOrders:
             now_ms = self._clock.now_ms()
             slice_end_ms = start_ms + _ms(SLICE)
             end_ms = slice_end_ms if slice_end_ms < now_ms else None
-            async for page in self._window(start_ms - _ms(OVERLAP), end_ms, str(end_ms or now_ms)):
+            async for page in self._window(self._tiktok, start_ms - _ms(OVERLAP), end_ms, str(end_ms or now_ms)):
                 yield page
             if end_ms is None:
                 return
             start_ms = end_ms
 
-    async def _window(self, start_ms: int, end_ms: int | None, cursor: str) -> AsyncIterator[Page]:
+    async def past(self, since_ms: int, start_ms: int, end_ms: int | None) -> AsyncIterator[Page]:
+        """Orders changed in [start, end), at the lowest priority, wanted when they were made since `since_ms`."""
+        asked = Asked(since_ms, hurry=False)
+        cursor = str(end_ms or self._clock.now_ms())
+        async for page in self._window(self._late_tiktok, start_ms, end_ms, cursor, BACKFILL_PAGE):
+            # by when they were asked for: their own time would put them in front of those of the present
+            now_ms = self._clock.now_ms()
+            found = (replace(change, asked=asked, changed_at_ms=now_ms) for change in page.changes)
+            yield replace(page, changes=tuple(found))
+
+    async def _window(
+        self, tiktok: TikTok, start_ms: int, end_ms: int | None, cursor: str, page_size: int = LARGEST_PAGE
+    ) -> AsyncIterator[Page]:
         token = ""
         while True:
-            found = await self._tiktok.search_orders(
+            found = await tiktok.search_orders(
                 update_time_ge=max(start_ms, 0) // 1000,
                 update_time_lt=None if end_ms is None else -(-end_ms // 1000),
                 page_token=token,
+                page_size=page_size,
             )
             last = not found.next_page_token
             yield _page(found.orders, cursor if last else None)
@@ -110,7 +136,9 @@ class PullOrders:
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
-        plan = self._plan(change.record, row, now_ms, created=_created(row) or in_doubt)
+        asked_ms = change.asked.since_ms if change.asked else None
+        since_ms = _earliest(_since_ms(row), asked_ms, self.wanted_since_ms)
+        plan = self._plan(change.record, row, now_ms, since_ms, created=_created(row) or in_doubt)
         document = plan.document
         wanted = digest(essential(document)) if document else ""
         state, due_at_ms = State.READY, None
@@ -122,23 +150,25 @@ class PullOrders:
             state, due_at_ms = State.HELD, plan.look_again_at_ms
         return Wanted(
             state=state,
-            payload=_payload(plan, change.record, row),
+            payload=_payload(plan, change.record, row, since_ms)
+            | {"late": change.asked is not None and not change.asked.hurry},
             digest=wanted,
             reason=_why(plan),
             due_at_ms=due_at_ms,
-            deadline_at_ms=plan.ship_by_ms,
+            deadline_at_ms=None if document and document["status"] == "fulfilled" else plan.ship_by_ms,
             findings=plan.findings,
             summary=str((document or {}).get("status", plan.standing)),
         )
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         row = attempt.row
-        raw = await self._orders.read(row.key)
+        raw = await (self._late_orders if _late(row) else self._orders).read(row.key)
         if raw is None:
             due_at_ms = self._clock.now_ms() + _ms(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
-        plan = self._plan(raw, row, self._clock.now_ms(), created=_created(row))
-        version, payload = _update_ms(raw), _payload(plan, raw, row)
+        since_ms = _since_ms(row)
+        plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
+        version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
         if plan.drop:
             return Dropped(plan.reason, version)
         if plan.document is None:
@@ -168,12 +198,13 @@ class PullOrders:
 
     async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
         """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+        pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
-            current, remote_id = await self._pipe17.order(row.remote_id), row.remote_id
+            current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
                 return "", (), False
         else:
-            created = await self._pipe17.create_order(document)
+            created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
@@ -183,7 +214,7 @@ class PullOrders:
         late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
         if body:
             try:
-                await self._pipe17.update_order(remote_id, body)
+                await pipe17.update_order(remote_id, body)
             except ApiError as error:
                 if not _came_too_late(error, current, body):
                     raise
@@ -209,12 +240,17 @@ class PullOrders:
             reason="found in Pipe17",
         )
 
-    def _plan(self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, *, created: bool) -> OrderPlan:
+    def _plan(
+        self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, since_ms: int | None, *, created: bool
+    ) -> OrderPlan:
         previous = dict((row.payload.get("document") if row else None) or {})
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
-        return plan_order(read_order(raw), self._rules, now_ms, previous or None, created)
+        rules = self._rules
+        if since_ms is not None:
+            rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
+        return plan_order(read_order(raw), rules, now_ms, previous or None, created)
 
 
 WAITS: Mapping[str, str] = {
@@ -253,7 +289,7 @@ def _update_ms(raw: Mapping[str, Any]) -> int:
     return update_ms
 
 
-def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None) -> dict[str, Any]:
+def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None, since_ms: int | None) -> dict[str, Any]:
     """What the row keeps: the document (the last one where none is wanted now) and what shipping will need."""
     return {
         "document": plan.document or (row.payload.get("document") if row else None),
@@ -262,7 +298,22 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None) -> dict[
         "look_again_at_ms": plan.look_again_at_ms,
         "units": plan.units,
         "facts": facts_of(raw),
+        "since_ms": since_ms,
     }
+
+
+def _since_ms(row: Owed | None) -> int | None:
+    """From when on a person wants it even when it is shipped; None: nobody asked."""
+    return row.payload.get("since_ms") if row is not None else None
+
+
+def _late(row: Owed) -> bool:
+    """A backfill asked for it last: it goes behind what happens now."""
+    return bool(row.payload.get("late"))
+
+
+def _earliest(*instants_ms: int | None) -> int | None:
+    return min((at_ms for at_ms in instants_ms if at_ms is not None), default=None)
 
 
 def _created(row: Owed | None) -> bool:

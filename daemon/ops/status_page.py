@@ -104,6 +104,10 @@ def _connections(status: dict[str, Any], now_ms: int) -> str:
     pairs.append(("Orders on hold", str(status["orders_on_hold"])))
     if status["paused"]:
         pairs.append(("Paused by a person", ", ".join(status["paused"])))
+    backfill = status["backfill"]
+    if backfill:
+        text = f"{backfill['state']}, {backfill['percent']} %, {backfill['read']} orders read {backfill['problem']}"
+        pairs.append(("Backfill", text.strip()))
     return f'<section aria-labelledby="sides"><h2 id="sides">Connections</h2>{_pairs(pairs)}</section>'
 
 

@@ -6,11 +6,13 @@
     GET  /api/trace/{id}                       everything about one order; 404 when nothing is known
     POST /api/retry     {"flow", "key"} | {"flow", "code"} | {"flow"} | {"all": true, "code"}
     POST /api/dismiss   {"flow", "key", "note"}
+    POST /api/pull      {"ids": [...]}         read these orders or fulfillments now
+    POST /api/backfill  {"since", "until"}     read the orders of the past; dates or durations, `until` may be left out
     POST /api/pause     {"flow"}               its pusher claims nothing more; kept over a restart
     POST /api/resume    {"flow"}
     POST /api/connect   {"code"}               a new grant (ops/connecting.py)
 
-The POSTs pass `guard.py`. What a retry and a dismissal answer is documented in flows/operator.py.
+The POSTs pass `guard.py`. What they answer is documented in flows/operator.py and flows/backfill.py.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from daemon import __version__
-from daemon.flows import operator, pauses
+from daemon.flows import backfill, operator, pauses
 from daemon.ops.cures import explained
 from daemon.ops.guard import admin_request
+from daemon.ops.past import window
 from daemon.ops.web import HEADERS, Site, not_ready, problem
 from daemon.store import reports
 from daemon.store.database import Tx
@@ -33,6 +36,7 @@ from daemon.store.database import Tx
 LIMIT = 100
 BY = "web"
 NOTE_CHARS_MAX = 500
+ID_CHARS_MAX = 100
 
 
 class Api:
@@ -51,6 +55,8 @@ class Api:
             Route("/api/trace/{subject}", self.trace, methods=["GET"]),
             Route("/api/retry", self.retry, methods=["POST"]),
             Route("/api/dismiss", self.dismiss, methods=["POST"]),
+            Route("/api/pull", self.pull, methods=["POST"]),
+            Route("/api/backfill", self.backfill, methods=["POST"]),
             Route("/api/pause", self.pause, methods=["POST"]),
             Route("/api/resume", self.resume, methods=["POST"]),
             Route("/api/connect", self.connect, methods=["POST"]),
@@ -100,6 +106,32 @@ class Api:
             return operator.dismiss(tx, flow, key, note, now_ms, BY)
 
         return _json((await self._engine.database.write(work)).public())
+
+    async def pull(self, request: Request) -> Response:
+        ids = (await self._admin(request)).get("ids")
+        if not isinstance(ids, list) or not 1 <= len(ids) <= operator.PULLED_AT_ONCE:
+            raise HTTPException(400, f'say which: {{"ids": [...]}}, at most {operator.PULLED_AT_ONCE}')
+        if not all(isinstance(one, str) and 1 <= len(one) <= ID_CHARS_MAX for one in ids):
+            raise HTTPException(400, f"ids: texts of at most {ID_CHARS_MAX} characters")
+        for flow in sorted({operator.flow_of(one) for one in ids} - set(self._site.snapshots.flows)):
+            raise HTTPException(400, f"{flow} are switched off in the settings")
+        now_ms = self._engine.clock.now_ms()
+        pulled = await self._engine.database.write(lambda tx: operator.pull(tx, ids, now_ms, BY))
+        self._site.daemon.hints.bell.ring()
+        return _json({"pulled": [one.public() for one in pulled]})
+
+    async def backfill(self, request: Request) -> Response:
+        body, loop = await self._admin(request), self._site.daemon.backfill
+        if loop is None:
+            raise HTTPException(400, "orders are switched off in the settings")
+        now_ms = self._engine.clock.now_ms()
+        try:
+            since_ms, until_ms = window(_text(body, "since"), _text(body, "until"), now_ms)
+        except ValueError as problem:
+            raise HTTPException(400, str(problem)) from None
+        answer = await self._engine.database.write(lambda tx: backfill.request(tx, since_ms, until_ms, now_ms))
+        loop.bell.ring()
+        return _json(answer)
 
     async def pause(self, request: Request) -> Response:
         await pauses.pause(self._engine, await self._running_flow(request))

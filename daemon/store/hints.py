@@ -1,4 +1,7 @@
-"""Webhook notifications: durable before they are answered, handled once, remembered against duplicates (law 5)."""
+"""Webhook notifications: durable before they are answered, handled once, remembered against duplicates (law 5).
+
+What a person asks for by name (`pull`) is such a notification, too, with an id of ours.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,19 @@ class Hint:
     notification_id: str
     kind: str
     subject: str
+
+    @property
+    def asked(self) -> bool:
+        """A person asked for it, and not a webhook."""
+        return self.notification_id.startswith(_ASKED)
+
+
+_ASKED = "pull:"
+
+
+def asked_for(kind: str, subject: str, now_ms: int) -> Hint:
+    """The hint that a person's `pull` leaves."""
+    return Hint(f"{_ASKED}{kind}:{subject}:{now_ms}", kind, subject)
 
 
 def add(tx: Tx, hint: Hint, now_ms: int) -> bool:

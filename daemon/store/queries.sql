@@ -250,6 +250,9 @@ ON CONFLICT (notification_id) DO NOTHING RETURNING notification_id;
 -- name: hints_waiting
 SELECT notification_id, kind, subject FROM hints WHERE handled_at_ms IS NULL ORDER BY received_at_ms LIMIT ?;
 
+-- name: hint_handled_at
+SELECT handled_at_ms FROM hints WHERE notification_id = ?;
+
 -- name: hint_handled
 UPDATE hints SET handled_at_ms = ? WHERE notification_id = ?;
 
@@ -284,7 +287,7 @@ SELECT value FROM facts WHERE name = ?;
 SELECT name, value, updated_at_ms FROM facts ORDER BY name;
 
 -- name: outbox_standing
-SELECT state, due_at_ms FROM outbox WHERE flow = ? AND key = ?;
+SELECT state, due_at_ms, reason, code, remote_id FROM outbox WHERE flow = ? AND key = ?;
 
 -- The order behind an id of a record.
 -- name: outbox_group_of_key

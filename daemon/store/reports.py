@@ -90,6 +90,7 @@ async def status(reader: Reader, now_ms: int) -> dict[str, Any]:
         },
         "authorization": known.get("authorization", {}),
         "shop": known.get("shop", {}),
+        "backfill": known.get("backfill", {}),
         "pipe17_integration": known.get("pipe17_integration", ""),
         "store_bytes": reader.size_bytes,
     }
@@ -141,6 +142,26 @@ async def trace(reader: Reader, subject: str) -> dict[str, Any] | None:
             }
             for row in lines
         ],
+    }
+
+
+async def backfill(reader: Reader) -> dict[str, Any]:
+    """Where the last backfill stands; empty when none was ever asked for."""
+    found: dict[str, Any] = (await facts(reader)).get("backfill", {})
+    return found
+
+
+async def pulled(reader: Reader, flow: str, key: str, hint_id: str) -> dict[str, Any]:
+    """What became of a record that a person asked for by name."""
+    hint = await reader.row("hint_handled_at", (hint_id,))
+    row = await reader.row("outbox_standing", (flow, key))
+    return {
+        "read": hint is None or hint["handled_at_ms"] is not None,
+        "state": row["state"] if row else "",
+        "reason": row["reason"] if row else "",
+        "code": row["code"] if row else "",
+        "remote_id": row["remote_id"] if row else "",
+        "due_at_ms": row["due_at_ms"] if row else None,
     }
 
 

@@ -173,6 +173,59 @@ async def test_a_limit_is_a_number_in_bounds(house: House, query: str) -> None:
     assert (await house.ask("GET", f"/api/backlog?{query}")).status == 400
 
 
+async def test_a_pull_reads_it_now(house: House) -> None:
+    await until(lambda: house.running.daemon.ready)
+    order_id: str = house.sides.tiktok.place_order()
+    status, answer = await house.post("/api/pull", {"ids": [order_id, "f00d000000000001"]})
+    assert status == 200
+    pulled = [(one["flow"], one["key"], one["known"]) for one in answer["pulled"]]
+    assert pulled == [("orders", order_id, False), ("fulfillments", "f00d000000000001", False)]
+    await until(lambda: house.backlog("done"))
+    _, answer = await house.post("/api/pull", {"ids": [order_id]})
+    assert answer["pulled"][0]["known"] is True
+
+
+async def test_a_backfill_is_one_at_a_time_and_shows_in_status(house: House) -> None:
+    house.sides.silent.add(("POST", "/order/202309/orders/search"))
+    status, answer = await house.post("/api/backfill", {"since": "30d"})
+    assert (status, answer["started"], answer["backfill"]["state"]) == (200, True, "waiting")
+    _, answer = await house.post("/api/backfill", {"since": "10d"})
+    assert (answer["started"], answer["covered"]) == (False, True)
+    _, answer = await house.post("/api/backfill", {"since": "2026-01-01"})
+    assert (answer["started"], answer["covered"]) == (False, False)
+    assert (await house.get("/api/status"))["backfill"]["percent"] == 0
+    page = await house.ask("GET", "/")
+    assert "Backfill" in Seen(page.body.decode()).text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("pull", {}),
+        ("pull", {"ids": []}),
+        ("pull", {"ids": [1]}),
+        ("pull", {"ids": ["x" * 101]}),
+        ("pull", {"ids": "576461413038785752"}),
+        ("backfill", {}),
+        ("backfill", {"since": "soon"}),
+        ("backfill", {"since": "2199-01-01"}),
+        ("backfill", {"since": "2d", "until": "3d"}),
+        ("backfill", {"since": "2d", "until": "later"}),
+    ],
+)
+async def test_what_nobody_can_read_is_refused(house: House, path: str, body: dict[str, object]) -> None:
+    status, answer = await house.post(f"/api/{path}", body)
+    assert status == 400
+    assert answer["error"]
+
+
+async def test_what_is_switched_off_is_not_asked_for(tmp_path: Path) -> None:
+    async with running(tmp_path / "connector.db", Sides(), ORDERS="off") as house:
+        for path, body in (("pull", {"ids": [ORDER]}), ("backfill", {"since": "1d"})):
+            status, answer = await house.post(f"/api/{path}", body)
+            assert (status, "switched off" in answer["error"]) == (400, True)
+
+
 async def test_unknown_paths_and_methods_are_answered_in_json(house: House) -> None:
     for method, path, status in (
         ("GET", "/nothing", 404),

@@ -66,6 +66,8 @@ COMMANDS = (
     Command("exceptions", "what failed, since when, and the cure", f"{_HERE}.state", "exceptions", "list_arguments"),
     Command("retry", "send again: one record, or all that failed", f"{_HERE}.operate", "retry", "retry_arguments"),
     Command("dismiss", "close an exception with a note", f"{_HERE}.operate", "dismiss", "dismiss_arguments"),
+    Command("pull", "read these orders or fulfillments now", f"{_HERE}.past", "pull", "pull_arguments"),
+    Command("backfill", "read the orders of the past", f"{_HERE}.past", "backfill", "backfill_arguments"),
     Command(
         "settings", "the effective settings, secrets hidden", f"{_HERE}.settings", "settings", "settings_arguments"
     ),

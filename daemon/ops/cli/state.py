@@ -135,6 +135,19 @@ def cures() -> Callable[[str], str]:
     return cure_of
 
 
+def backfill_text(one: dict[str, Any]) -> str:
+    """Where a backfill stands, in a line; "" for none."""
+    if not one:
+        return ""
+    span = f"since {times.instant(one['since_ms'])}"
+    if one["until_ms"] is not None:
+        span += f" until {times.instant(one['until_ms'])}"
+    parts = [f"{one['state']}, {one['percent']} %", span, f"{one['read']} orders read, {one['taken']} taken up"]
+    if one["problem"]:
+        parts.append(f"waits: {one['problem']}")
+    return "; ".join(parts)
+
+
 def _print_status(report: dict[str, Any], now_ms: int) -> None:
     shop, grant = report["shop"], report["authorization"]
     head = [
@@ -144,6 +157,7 @@ def _print_status(report: dict[str, Any], now_ms: int) -> None:
         ("grant", _grant_text(grant, now_ms)),
         ("Pipe17", _connection_text(report, "pipe17", now_ms)),
         ("paused", ", ".join(report["paused"])),
+        ("backfill", backfill_text(report["backfill"])),
         ("store", bytes_text(report["store_bytes"])),
     ]
     print(pairs(head))
