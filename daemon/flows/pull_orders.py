@@ -22,7 +22,7 @@ from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
-from daemon.core.order_facts import facts_of
+from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import OrderPlan, OrderRules, plan_order
 from daemon.core.orders_diff import changes, essential, findings
 from daemon.core.owed import (
@@ -110,7 +110,8 @@ class PullOrders:
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
-        plan = self._plan(change.record, row, now_ms, created=_created(row) or in_doubt)
+        raw = with_recipes(change.record, _facts(row))
+        plan = self._plan(raw, row, now_ms, created=_created(row) or in_doubt)
         document = plan.document
         wanted = digest(essential(document)) if document else ""
         state, due_at_ms = State.READY, None
@@ -122,7 +123,7 @@ class PullOrders:
             state, due_at_ms = State.HELD, plan.look_again_at_ms
         return Wanted(
             state=state,
-            payload=_payload(plan, change.record, row),
+            payload=_payload(plan, raw, row),
             digest=wanted,
             reason=_why(plan),
             due_at_ms=due_at_ms,
@@ -137,6 +138,7 @@ class PullOrders:
         if raw is None:
             due_at_ms = self._clock.now_ms() + _ms(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
+        raw = with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), created=_created(row))
         version, payload = _update_ms(raw), _payload(plan, raw, row)
         if plan.drop:
@@ -263,6 +265,10 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None) -> dict[
         "units": plan.units,
         "facts": facts_of(raw),
     }
+
+
+def _facts(row: Owed | None) -> Mapping[str, Any] | None:
+    return row.payload.get("facts") if row is not None else None
 
 
 def _created(row: Owed | None) -> bool:
