@@ -47,6 +47,9 @@ TAGS: tuple[tuple[str, Callable[[TikTokOrder], bool]], ...] = (
 STATUS_FIELD = "tiktok_status"
 """The custom field that shows TikTok's status; it rides along with other changes (see `orders_diff.RIDERS`)."""
 
+BUNDLE_FIELD = "tiktok_bundle:"
+"""With the id of the bundle's line behind it: the custom field that names a bundle whose parts are lines."""
+
 CUSTOM_FIELDS: tuple[tuple[str, Callable[[TikTokOrder], str]], ...] = (
     (STATUS_FIELD, lambda order: order.status),
     ("tiktok_order_type", lambda order: order.order_type),
@@ -105,6 +108,11 @@ def document_of(
     return {member: value for member, value in found.items() if value not in (None, "", [], {})}
 
 
+def has_bundles_apart(document: Mapping[str, Any]) -> bool:
+    """Whether a document of ours has its bundles as parts."""
+    return any(str(item.get("name")).startswith(BUNDLE_FIELD) for item in document.get("customFields", ()))
+
+
 def _discounts(order: TikTokOrder) -> list[dict[str, Any]]:
     amounts = ((name, getattr(order.payment, name)) for name in DISCOUNTS)
     return [_named(name, amount) for name, amount in amounts if amount]
@@ -142,7 +150,7 @@ def _custom_fields(
     fields += [(name, read(order)) for name, read in CUSTOM_FIELDS]
     fields += [("tiktok_tax_included", format(totals.tax_inside, "f") if totals.tax_inside else "")]
     if take_bundles_apart:
-        fields += [(f"tiktok_bundle:{bundle.id}", bundle.sku) for bundle in bundles_of(order).values()]
+        fields += [(BUNDLE_FIELD + bundle.id, bundle.sku) for bundle in bundles_of(order).values()]
     return [{"name": name, "value": value} for name, value in fields if value]
 
 

@@ -7,11 +7,15 @@
 
 The hold is a due time on the row. When it comes, `deliver` reads the order from TikTok before anything becomes
 routable, so an address changed in minute 59 is the one that is released, and an order cancelled in it is not.
+
+Deliver reads the order's detail, which has the recipes of bundles; search may leave them out, and then they are taken
+from what the row remembers. An order that Pipe17 has keeps its lines when ORDERS_VIRTUAL_BUNDLES changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +26,7 @@ from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
+from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import OrderPlan, OrderRules, plan_order
 from daemon.core.orders_diff import changes, essential, findings
@@ -216,7 +221,10 @@ class PullOrders:
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
-        return plan_order(read_order(raw), self._rules, now_ms, previous or None, created)
+        rules = self._rules
+        if accepted is not None:
+            rules = replace(rules, virtual_bundles=has_bundles_apart(accepted))
+        return plan_order(read_order(raw), rules, now_ms, previous or None, created)
 
 
 WAITS: Mapping[str, str] = {

@@ -258,8 +258,7 @@ class PushFulfillments:
         taken: dict[str, str] = {}
         numbers: dict[str, str] = {}
         for row in await attempt.neighbours(NAME):
-            if row.state is not State.DROPPED:
-                of_order.append(read_fulfillment(row.payload["fulfillment"]))
+            of_order.append(read_fulfillment(row.payload["fulfillment"]))
             if row.intent is not None and row.state not in (State.DEAD, State.DROPPED):
                 taken.update(dict.fromkeys(row.intent["unit_ids"], row.key))
                 numbers[row.intent["tracking_number"]] = row.key

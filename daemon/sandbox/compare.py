@@ -195,18 +195,26 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:
-    """Whether bundles left in pieces and all of them are at TikTok: the fulfillments together name the parts of exactly
-    what the packages hold, and those without a package of their own name nothing else."""
+    """Whether bundles left in pieces and all of them are at TikTok.
+
+    The fulfillments together name the parts of exactly what the packages hold; each names the plain units of its own
+    package, and one without a package nothing but parts of bundles.
+    """
     of_bundles = {part.seller_sku or part.sku_id for unit in order.units for part in unit.parts}
-    numbers = Counter(package.tracking_number for package in sent)
-    without = [one for one in fulfillments if numbers[_tracking(one)] != 1]
-    if any(line.get("sku", "") not in of_bundles for one in without for line in one["lineItems"]):
+    if not of_bundles:
         return False
-    have: Counter[str] = Counter()
-    for line in (line for one in fulfillments for line in one["lineItems"]):
-        have[line.get("sku", "")] += line.get("quantity", 0)
-    units = [unit for package in sent for unit in map(order.unit, package.unit_ids) if unit is not None]
-    return bool(of_bundles) and dict(have) == _readings(units)[1]
+    packed = {package.tracking_number: list(filter(None, map(order.unit, package.unit_ids))) for package in sent}
+    told: Counter[str] = Counter()
+    for fulfillment in fulfillments:
+        names: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            names[line.get("sku", "")] += line.get("quantity", 0)
+        units = packed.get(_tracking(fulfillment))
+        plain = Counter(unit.seller_sku or unit.sku_id for unit in units or () if not unit.parts)
+        if not plain <= names or (units is None and not names.keys() <= of_bundles):
+            return False
+        told.update(names)
+    return dict(told) == _readings([unit for units in packed.values() for unit in units])[1]
 
 
 def _tracking(fulfillment: Mapping[str, Any]) -> str:

@@ -183,6 +183,25 @@ def test_parts_of_a_bundle_that_was_cancelled_meanwhile_are_an_exception() -> No
     play(story)
 
 
+@pytest.mark.parametrize("before", ["true", "false"])
+def test_an_order_keeps_its_lines_when_the_setting_changes(before: str) -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, SET)
+        lines = _lines(world, order_id)
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"orders_virtual_bundles": before == "false"})
+        await world.start()
+        fulfill(world, order_id)
+        await world.live(15 * MINUTE)
+        assert _lines(world, order_id) == lines
+        assert units_shipped(world, order_id) == {ups(order_id): ["V"]}
+        assert opened(world) == {}
+        assert differences(world) == []
+
+    play(story, settings={"ORDERS_VIRTUAL_BUNDLES": before})
+
+
 def test_switched_off_pipe17_has_the_bundle_itself() -> None:
     """S25.4"""
 
