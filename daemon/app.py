@@ -120,6 +120,7 @@ def assemble(
             fallback_carrier=settings.fulfillments_fallback_carrier,
             ship_despite_cancel=settings.orders_cancel_race == "ship",
             since_ms=since_ms(settings, clock),
+            virtual_bundles=settings.orders_virtual_bundles,
         )
         every = settings.fulfillments_every
         fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
@@ -164,6 +165,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         pull_shipped_by_platform=settings.orders_pull_shipped_by_platform,
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
+        virtual_bundles=settings.orders_virtual_bundles,
     )
 
 

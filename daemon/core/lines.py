@@ -38,7 +38,7 @@ def sku_of(unit: Unit) -> str:
 
 def units_of(order: TikTokOrder) -> dict[str, tuple[str, ...]]:
     """Pipe17 `uniqueId` -> the ids of its units, cancelled ones included, lowest first; every unit once."""
-    return {unique_id: tuple(unit.id for unit in units) for unique_id, units in _groups(order).items()}
+    return {unique_id: tuple(unit.id for unit in units) for unique_id, units in groups_of(order).items()}
 
 
 def line_of_units(units_by_line: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -55,14 +55,14 @@ def order_lines(order: TikTokOrder, *, tax_on_top: bool) -> list[dict[str, Any]]
     """
     live = {unit.id for unit in order.live_units}
     lines = []
-    for unique_id, group in _groups(order).items():
+    for unique_id, group in groups_of(order).items():
         units = [unit for unit in group if unit.id in live]
         if units:
             lines.append(_line(unique_id, units, tax_on_top, order.order_type not in WITHOUT_SHIPPING))
     return lines
 
 
-def _groups(order: TikTokOrder) -> dict[str, list[Unit]]:
+def groups_of(order: TikTokOrder) -> dict[str, list[Unit]]:
     """The units of each line, lowest id first, the lines in the order of their lowest id."""
     alike: dict[tuple[str, str, Decimal, bool], list[Unit]] = {}
     for unit in sorted(order.units, key=lambda unit: by_age(unit.id)):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from daemon.core.addresses import usable
+from daemon.core.bundles import bundles_of, part_lines
 from daemon.core.lines import order_lines
 from daemon.core.reading import iso
 from daemon.core.tiktok_order import TikTokOrder
@@ -46,6 +47,9 @@ TAGS: tuple[tuple[str, Callable[[TikTokOrder], bool]], ...] = (
 STATUS_FIELD = "tiktok_status"
 """The custom field that shows TikTok's status; it rides along with other changes (see `orders_diff.RIDERS`)."""
 
+BUNDLE_FIELD = "tiktok_bundle:"
+"""With the id of the bundle's line behind it: the custom field that names a bundle whose parts are lines."""
+
 CUSTOM_FIELDS: tuple[tuple[str, Callable[[TikTokOrder], str]], ...] = (
     (STATUS_FIELD, lambda order: order.status),
     ("tiktok_order_type", lambda order: order.order_type),
@@ -67,9 +71,11 @@ def document_of(
     hold_until_ms: int,
     shop_id: str,
     order_source: str,
+    take_bundles_apart: bool,
 ) -> dict[str, Any]:
     """The Pipe17 order in the status given. `address` is what `addresses.merge` made of everything seen so far."""
     paid = order.status != "UNPAID" and not order.is_cod
+    lines_of = part_lines if take_bundles_apart else order_lines
     found = {
         "extOrderId": order.id,
         "extOrderApiId": order.id,
@@ -82,7 +88,7 @@ def document_of(
         "holdUntil": iso(hold_until_ms) if status in ("onHold", "new") else None,
         "shipByDate": _iso(order.rts_sla_time_ms),
         "expectedDeliveryDate": _iso(order.required_delivery_time_ms),
-        "lineItems": order_lines(order, tax_on_top=totals.tax_on_top),
+        "lineItems": lines_of(order, tax_on_top=totals.tax_on_top),
         "subTotalPrice": totals.sub_total,
         "orderDiscount": totals.discount,
         "orderTax": totals.tax,
@@ -97,9 +103,14 @@ def document_of(
         "orderNote": order.buyer_message,
         "shippingNote": order.address.drop_off_location if usable(order.address.drop_off_location) else None,
         "tags": [tag for tag, applies in TAGS if applies(order)],
-        "customFields": _custom_fields(order, totals, shop_id),
+        "customFields": _custom_fields(order, totals, shop_id, take_bundles_apart=take_bundles_apart),
     }
     return {member: value for member, value in found.items() if value not in (None, "", [], {})}
+
+
+def has_bundles_apart(document: Mapping[str, Any]) -> bool:
+    """Whether a document of ours has its bundles as parts."""
+    return any(str(item.get("name")).startswith(BUNDLE_FIELD) for item in document.get("customFields", ()))
 
 
 def _discounts(order: TikTokOrder) -> list[dict[str, Any]]:
@@ -132,10 +143,14 @@ def _customer(order: TikTokOrder, address: Mapping[str, str]) -> dict[str, str]:
     return stated | {"type": "individual"} if stated else {}
 
 
-def _custom_fields(order: TikTokOrder, totals: Totals, shop_id: str) -> list[dict[str, str]]:
+def _custom_fields(
+    order: TikTokOrder, totals: Totals, shop_id: str, *, take_bundles_apart: bool
+) -> list[dict[str, str]]:
     fields = [("shop_id", shop_id)]
     fields += [(name, read(order)) for name, read in CUSTOM_FIELDS]
     fields += [("tiktok_tax_included", format(totals.tax_inside, "f") if totals.tax_inside else "")]
+    if take_bundles_apart:
+        fields += [(BUNDLE_FIELD + bundle.id, bundle.sku) for bundle in bundles_of(order).values()]
     return [{"name": name, "value": value} for name, value in fields if value]
 
 

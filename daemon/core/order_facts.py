@@ -1,13 +1,17 @@
 """The part of a TikTok order that shipping needs, small enough to keep with every order.
 
 When the order endpoint is closed for us (429) a tracking number must not wait for it: the shipment is planned on these
-facts instead of a fresh read, and TikTok stays the judge. They hold no name, no address and no money.
+facts instead of a fresh read, and TikTok stays the judge. They hold no address, no name of a buyer, and of money only
+the list prices of a bundle's parts: search leaves the recipe of a bundle out at times, and `with_recipes` puts it back,
+so that the order looks the same from there as from detail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from daemon.core.reading import records
 
 HEAD = (
     "id",
@@ -25,6 +29,8 @@ HEAD = (
     "is_buyer_request_cancel",
 )
 UNIT = ("id", "sku_id", "seller_sku", "display_status", "package_id", "tracking_number", "currency")
+RECIPE = ("combined_listing_skus", "sub_item_info")
+PART = ("id", "sku_id", "seller_sku", "product_name", "original_price")
 
 
 def facts_of(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,4 +47,23 @@ def _unit(item: Mapping[str, Any]) -> dict[str, Any]:
     unit: dict[str, Any] = {name: item[name] for name in UNIT if item.get(name)}
     if item.get("combined_listing_skus"):
         unit["combined_listing_skus"] = item["combined_listing_skus"]
+    if item.get("sub_item_info"):
+        unit["sub_item_info"] = [
+            {name: part[name] for name in PART if part.get(name)} for part in item["sub_item_info"]
+        ]
     return unit
+
+
+def with_recipes(raw: Mapping[str, Any], facts: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The record with the recipes of its bundles; what it leaves out is taken from the facts of an earlier one."""
+    known = {
+        item["id"]: {name: item[name] for name in RECIPE if name in item}
+        for item in (facts or {}).get("line_items", ())
+    }
+    if not any(known.values()):
+        return raw
+    items = [
+        {**item, **{name: value for name, value in known.get(str(item.get("id")), {}).items() if not item.get(name)}}
+        for item in records(raw, "line_items")
+    ]
+    return {**raw, "line_items": items}

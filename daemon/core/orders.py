@@ -26,6 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from daemon.core import addresses
+from daemon.core.bundles import bundles_of
 from daemon.core.findings import Finding
 from daemon.core.holds import Hold, hold_of, milliseconds, told_until_ms, unpaid_look_ms
 from daemon.core.lines import WITHOUT_SHIPPING, units_of
@@ -51,6 +52,8 @@ class OrderRules:
     since_ms: int | None
     shop_id: str
     order_source: str = "TikTok Shop"
+    virtual_bundles: bool = False
+    """Bundles go to Pipe17 as their parts, and not as the SKU that TikTok sells."""
 
 
 class Standing(StrEnum):
@@ -126,8 +129,9 @@ def plan_order(
             hold_until_ms=told_until_ms(hold, now_ms) if decision.status == "onHold" else _ended_ms(order, hold),
             shop_id=rules.shop_id,
             order_source=rules.order_source,
+            take_bundles_apart=rules.virtual_bundles,
         )
-        findings = tuple(_findings(order, totals, address, decision, created))
+        findings = tuple(_findings(order, totals, address, decision, created, rules))
     return OrderPlan(
         standing=decision.standing,
         document=document,
@@ -181,7 +185,12 @@ def _ended_ms(order: TikTokOrder, hold: Hold) -> int:
 
 
 def _findings(
-    order: TikTokOrder, totals: Totals, address: Mapping[str, str], decision: _Decision, created: bool
+    order: TikTokOrder,
+    totals: Totals,
+    address: Mapping[str, str],
+    decision: _Decision,
+    created: bool,
+    rules: OrderRules,
 ) -> list[Finding]:
     found = []
     if totals.mismatch is not None:
@@ -189,13 +198,23 @@ def _findings(
         says = "no total" if stated is None else f"{stated} {order.payment.currency}"
         parts = f"{totals.mismatch} {order.payment.currency}"
         found.append(Finding("total_mismatch", f"TikTok says the buyer pays {says}; the parts add up to {parts}"))
-    for sku_id in sorted({unit.sku_id for unit in order.live_units if not unit.seller_sku}):
+    for sku_id in sorted(_without_sku(order, rules)):
         found.append(Finding("sku_missing", f"TikTok SKU {sku_id} has no seller SKU; its TikTok id is sent instead"))
     if decision.standing is Standing.RELEASED:
         found.extend(_findings_of_released(order, address, created))
     if decision.standing is Standing.SHIPPED and created and decision.status == "fulfilled":
         found.append(Finding("shipped_elsewhere", "TikTok shows the order shipped, though it was never released here"))
     return found
+
+
+def _without_sku(order: TikTokOrder, rules: OrderRules) -> set[str]:
+    """TikTok SKU ids that go to Pipe17 in place of a seller SKU."""
+    live = {unit.id for unit in order.live_units}
+    bundles = bundles_of(order).values() if rules.virtual_bundles else ()
+    apart = [bundle for bundle in bundles if any(unit.id in live for unit in bundle.units)]
+    sold_whole = live - {unit.id for bundle in apart for unit in bundle.units}
+    parts = {part.sku_id for bundle in apart for part in bundle.recipe if not part.seller_sku}
+    return parts | {unit.sku_id for unit in order.units if unit.id in sold_whole and not unit.seller_sku}
 
 
 def _findings_of_released(order: TikTokOrder, address: Mapping[str, str], created: bool) -> list[Finding]:

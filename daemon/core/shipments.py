@@ -9,7 +9,10 @@ What is already as wanted at TikTok (these units, this tracking number) is `Alre
 whose answer was lost is settled so (contract 14 #18). Whatever must not be sent is a `Refusal` with the code of its
 exception and a text for the person who has to act.
 
-Sources: contract 5.1, 5.2, 5.4 (form of tracking numbers), 3.4 (what TikTok refuses); scenarios S05, S49.
+A bundle is one unit at TikTok and several lines in Pipe17. It is shipped whole, by the fulfillment that carries its
+last part; the fulfillments of earlier parts wait for it (`PartsAwaited`, core/bundles.py).
+
+Sources: contract 5.1, 5.2, 5.4 (form of tracking numbers), 3.4 (what TikTok refuses); scenarios S05, S25, S49.
 """
 
 from __future__ import annotations
@@ -19,12 +22,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from daemon.core.bundles import Bundle, Parts, Share, share_of
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import FulfilledLine, Fulfillment
 from daemon.core.lines import by_age, sku_of
 from daemon.core.tiktok_order import TikTokOrder, Unit
 
-__all__ = ["AlreadyShipped", "Refusal", "ShipPlan", "marks_as_shipped", "package_to_ship", "plan_shipment"]
+__all__ = [
+    "AlreadyShipped",
+    "PartsAwaited",
+    "Refusal",
+    "ShipPlan",
+    "marks_as_shipped",
+    "package_to_ship",
+    "plan_shipment",
+]
 
 TRACKING_NUMBER = re.compile(r"[A-Za-z0-9._/-]{4,50}")
 """What TikTok takes for a tracking number (contract 5.4)."""
@@ -48,6 +60,13 @@ class ShipPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsAwaited:
+    """Nothing to ship yet: these are parts of bundles that leave, as a whole, with their last part."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlreadyShipped:
     """TikTok has it: these units left under this fulfillment's tracking number."""
 
@@ -66,11 +85,15 @@ def plan_shipment(
     units_by_line: Mapping[str, Sequence[str]],
     taken: Mapping[str, str],
     used_numbers: Mapping[str, str] | None = None,
-) -> ShipPlan | AlreadyShipped | Refusal:
+    *,
+    of_order: Sequence[Fulfillment] = (),
+    parts_by_sku: bool = False,
+) -> ShipPlan | AlreadyShipped | PartsAwaited | Refusal:
     """The units to ship for a fulfillment.
 
     `units_by_line`: Pipe17 `uniqueId` -> all its unit ids, as the order was planned. `taken`: unit id -> id of the
     fulfillment that claimed it. `used_numbers`: tracking number -> id of the fulfillment of this order that used it.
+    `of_order`: all its fulfillments, which together carry the parts of its bundles; `parts_by_sku`: see `Parts`.
     """
     refusal = _refusal_at_sight(fulfillment, order)
     if refusal is not None:
@@ -83,7 +106,12 @@ def plan_shipment(
     if mine and all(_left_with(units[unit_id], number) for unit_id in mine):
         return _already_shipped(units, mine)
     chosen: dict[str, None] = {}
+    parts = Parts.of(order, by_sku=parts_by_sku)
+    touched: dict[str, Bundle] = {}
     for line in fulfillment.lines:
+        if (part := parts.part(line)) is not None:
+            touched[part[0].id] = part[0]
+            continue
         line_units = _units_of_line(line, units_by_line, order.units)
         if isinstance(line_units, Refusal):
             return line_units
@@ -93,6 +121,17 @@ def plan_shipment(
             again = _said_before(fulfillment, order, units_by_line, taken, used_numbers or {})
             return again or _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
         chosen.update(dict.fromkeys(unit.id for unit in picked))
+    awaited: list[Bundle] = []
+    for bundle in touched.values():
+        share = share_of(bundle, parts, fulfillment, of_order)
+        completed = _completed_bundles(bundle, share, fulfillment, set(mine), taken, used_numbers or {})
+        if isinstance(completed, Refusal):
+            return completed
+        chosen.update(dict.fromkeys(unit.id for unit in completed if unit.id not in chosen))
+        if sum(unit.shipped for unit in bundle.live) < share.reaches:
+            awaited.append(bundle)
+    if not chosen:
+        return _nothing_of_its_own(list(touched.values()), awaited)
     unit_ids = sorted(chosen, key=by_age)
     if all(_left_with(units[unit_id], number) for unit_id in unit_ids):
         return _already_shipped(units, unit_ids)
@@ -161,6 +200,41 @@ def _pick(line: FulfilledLine, free: Sequence[Unit], mine: set[str], number: str
     open_units = [unit for unit in free if not unit.cancelled and not unit.shipped]
     open_units.sort(key=lambda unit: unit.id not in mine)
     return open_units[: line.quantity] if len(open_units) >= line.quantity else None
+
+
+def _completed_bundles(
+    bundle: Bundle,
+    share: Share,
+    fulfillment: Fulfillment,
+    mine: set[str],
+    taken: Mapping[str, str],
+    used_numbers: Mapping[str, str],
+) -> list[Unit] | Refusal:
+    """The bundles that leave with this fulfillment, because it carries their last part."""
+    number = fulfillment.tracking_numbers[0]
+    claimed = sum(unit.id in mine for unit in bundle.units)
+    if share.too_many and not claimed:
+        if used_numbers.get(number, fulfillment.id) != fulfillment.id:
+            return DUPLICATE_TRACKING
+        if any(unit.cancelled for unit in bundle.units):
+            return Refusal("order_cancelled", f"parts of bundle {bundle.sku}, which is cancelled at TikTok")
+        return Refusal("over_fulfilment", f"more parts than the {len(bundle.live)} ordered of bundle {bundle.sku} have")
+    free = [unit for unit in bundle.live if taken.get(unit.id) in (None, fulfillment.id)]
+    wanted = min(max(share.completes, claimed), len(free))
+    picked = _pick(FulfilledLine(bundle.id, bundle.sku, wanted), free, mine, number)
+    if picked is None:
+        text = f"a bundle {bundle.sku}, whose last part this is, left TikTok under another tracking number"
+        return Refusal("already_shipped_elsewhere", text)
+    return picked
+
+
+def _nothing_of_its_own(touched: Sequence[Bundle], awaited: Sequence[Bundle]) -> AlreadyShipped | PartsAwaited:
+    """A fulfillment of earlier parts: it waits until the bundles have left, and is done then."""
+    if awaited:
+        names = ", ".join(sorted({bundle.sku for bundle in awaited}))
+        return PartsAwaited(f"parts of bundle {names} are missing yet; it is shipped as a whole with its last part")
+    units = {unit.id: unit for bundle in touched for unit in bundle.live if unit.shipped}
+    return _already_shipped(units, list(units))
 
 
 def _said_before(

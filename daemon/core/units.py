@@ -41,6 +41,8 @@ class Part:
     id: str
     sku_id: str
     seller_sku: str
+    product_name: str
+    original_price: Decimal
     status: str
     package_id: str
     tracking_number: str
@@ -147,6 +149,8 @@ def _part(raw: Mapping[str, Any]) -> Part:
         id=reading.required_text(raw, "id"),
         sku_id=reading.identifier(raw, "sku_id"),
         seller_sku=reading.text(raw, "seller_sku"),
+        product_name=reading.text(raw, "product_name"),
+        original_price=reading.amount(raw, "original_price"),
         status=reading.text(raw, "display_status").upper(),
         package_id=reading.identifier(raw, "package_id"),
         tracking_number=reading.text(raw, "tracking_number"),

@@ -10,6 +10,9 @@ wanted even when shipped is kept in the row, because `deliver` plans again.
 
 The hold is a due time on the row. When it comes, `deliver` reads the order from TikTok before anything becomes
 routable, so an address changed in minute 59 is the one that is released, and an order cancelled in it is not.
+
+Deliver reads the order's detail, which has the recipes of bundles; search may leave them out, and then they are taken
+from what the row remembers. An order that Pipe17 has keeps its lines when ORDERS_VIRTUAL_BUNDLES changes.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
-from daemon.core.order_facts import facts_of
+from daemon.core.order_document import has_bundles_apart
+from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import OrderPlan, OrderRules, plan_order
 from daemon.core.orders_diff import changes, essential, findings
 from daemon.core.owed import (
@@ -138,7 +142,8 @@ class PullOrders:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
         asked_ms = change.asked.since_ms if change.asked else None
         since_ms = _earliest(_since_ms(row), asked_ms, self.wanted_since_ms)
-        plan = self._plan(change.record, row, now_ms, since_ms, created=_created(row) or in_doubt)
+        raw = with_recipes(change.record, _facts(row))
+        plan = self._plan(raw, row, now_ms, since_ms, created=_created(row) or in_doubt)
         document = plan.document
         wanted = digest(essential(document)) if document else ""
         state, due_at_ms = State.READY, None
@@ -150,8 +155,7 @@ class PullOrders:
             state, due_at_ms = State.HELD, plan.look_again_at_ms
         return Wanted(
             state=state,
-            payload=_payload(plan, change.record, row, since_ms)
-            | {"late": change.asked is not None and not change.asked.hurry},
+            payload=_payload(plan, raw, row, since_ms) | {"late": change.asked is not None and not change.asked.hurry},
             digest=wanted,
             reason=_why(plan),
             due_at_ms=due_at_ms,
@@ -166,7 +170,7 @@ class PullOrders:
         if raw is None:
             due_at_ms = self._clock.now_ms() + _ms(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
-        since_ms = _since_ms(row)
+        since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
         version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
         if plan.drop:
@@ -250,6 +254,8 @@ class PullOrders:
         rules = self._rules
         if since_ms is not None:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
+        if accepted is not None:
+            rules = replace(rules, virtual_bundles=has_bundles_apart(accepted))
         return plan_order(read_order(raw), rules, now_ms, previous or None, created)
 
 
@@ -314,6 +320,10 @@ def _late(row: Owed) -> bool:
 
 def _earliest(*instants_ms: int | None) -> int | None:
     return min((at_ms for at_ms in instants_ms if at_ms is not None), default=None)
+
+
+def _facts(row: Owed | None) -> Mapping[str, Any] | None:
+    return row.payload.get("facts") if row is not None else None
 
 
 def _created(row: Owed | None) -> bool:

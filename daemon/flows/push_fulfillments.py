@@ -7,8 +7,9 @@
     settle   reads the order: do the units of the intent stand there as shipped with our tracking number?
 
 One attempt per order at a time, so two packages of an order never take the same unit. An order that TikTok still holds,
-or whose buyer asks to cancel it (ORDERS_CANCEL_RACE), makes the tracking wait; nothing that TikTok refuses is dropped:
-it stands on the exceptions page with the code, and a retry or a new mapping sends it.
+or whose buyer asks to cancel it (ORDERS_CANCEL_RACE), makes the tracking wait, and so does a bundle whose other parts
+have not left yet: the fulfillment of the last part ships it. Nothing that TikTok refuses is dropped: it stands on the
+exceptions page with the code, and a retry or a new mapping sends it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,14 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import BadShape, iso_as_ms, required_text
-from daemon.core.shipments import AlreadyShipped, ShipPlan, marks_as_shipped, package_to_ship, plan_shipment
+from daemon.core.shipments import (
+    AlreadyShipped,
+    PartsAwaited,
+    ShipPlan,
+    marks_as_shipped,
+    package_to_ship,
+    plan_shipment,
+)
 from daemon.core.tiktok_order import TikTokOrder, read_order
 from daemon.core.verdicts import Rejected, Retry, Throttled
 from daemon.errors import ApiError
@@ -75,6 +83,8 @@ class ShippingRules:
     fallback_carrier: str
     ship_despite_cancel: bool
     since_ms: int | None
+    virtual_bundles: bool = False
+    """Bundles stand in Pipe17 as their parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +172,8 @@ class PushFulfillments:
         plan = await self._plan(attempt, fulfillment, order)
         if isinstance(plan, Refusal):
             return _refused(plan, attempt)
+        if isinstance(plan, PartsAwaited):
+            return Later(self._clock.now_ms() + _ms(LONG_RECHECK), plan.text)
         if isinstance(plan, AlreadyShipped):
             return _done(attempt, plan.package_id, "TikTok has it already")
         carrier = await self._carrier(fulfillment, order)
@@ -241,14 +253,24 @@ class PushFulfillments:
 
     async def _plan(
         self, attempt: Attempt, fulfillment: Fulfillment, order: TikTokOrder
-    ) -> ShipPlan | AlreadyShipped | Refusal:
+    ) -> ShipPlan | AlreadyShipped | PartsAwaited | Refusal:
+        of_order: list[Fulfillment] = []
         taken: dict[str, str] = {}
         numbers: dict[str, str] = {}
         for row in await attempt.neighbours(NAME):
+            of_order.append(read_fulfillment(row.payload["fulfillment"]))
             if row.intent is not None and row.state not in (State.DEAD, State.DROPPED):
                 taken.update(dict.fromkeys(row.intent["unit_ids"], row.key))
                 numbers[row.intent["tracking_number"]] = row.key
-        return plan_shipment(fulfillment, order, units_of(order), taken, numbers)
+        return plan_shipment(
+            fulfillment,
+            order,
+            units_of(order),
+            taken,
+            numbers,
+            of_order=of_order,
+            parts_by_sku=self._rules.virtual_bundles,
+        )
 
     async def _carrier(self, fulfillment: Fulfillment, order: TikTokOrder) -> CarrierChoice | Refusal:
         region = (await self._tiktok.shop()).region

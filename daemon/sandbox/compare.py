@@ -7,7 +7,8 @@ under way shows as a difference.
     every order that should be there is there exactly once, and nothing else is
     on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent
     the same quantity of each SKU, the same total, the same address
-    every fulfillment <-> exactly one package with its tracking number and its units, and the other way round
+    every fulfillment <-> exactly one package with its tracking number and its units, and the other way round;
+      of a bundle whose parts left one by one: one package, with the tracking number of one of them
 
 Texts of differences name members, never what is in them: addresses stay out of them.
 """
@@ -173,6 +174,8 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
+    if _bundles_in_pieces(order, fulfillments, sent):
+        fulfillments = []
     for package in sent:
         if package.tracking_number not in told:
             yield Difference("package_unknown", order.id, f"package {package.id} has no fulfillment in Pipe17")
@@ -189,6 +192,29 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
             have[line.get("sku", "")] += line.get("quantity", 0)
         if not any(dict(have) == skus for skus in _readings(units, apart)):
             yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
+
+
+def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:
+    """Whether bundles left in pieces and all of them are at TikTok.
+
+    The fulfillments together name the parts of exactly what the packages hold; each names the plain units of its own
+    package, and one without a package nothing but parts of bundles.
+    """
+    of_bundles = {part.seller_sku or part.sku_id for unit in order.units for part in unit.parts}
+    if not of_bundles:
+        return False
+    packed = {package.tracking_number: list(filter(None, map(order.unit, package.unit_ids))) for package in sent}
+    told: Counter[str] = Counter()
+    for fulfillment in fulfillments:
+        names: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            names[line.get("sku", "")] += line.get("quantity", 0)
+        units = packed.get(_tracking(fulfillment))
+        plain = Counter(unit.seller_sku or unit.sku_id for unit in units or () if not unit.parts)
+        if not plain <= names or (units is None and not names.keys() <= of_bundles):
+            return False
+        told.update(names)
+    return dict(told) == _readings([unit for units in packed.values() for unit in units])[1]
 
 
 def _tracking(fulfillment: Mapping[str, Any]) -> str:

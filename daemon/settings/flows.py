@@ -59,7 +59,7 @@ class FlowSettings(BaseSettings):
     )
     orders_pull_on_hold: Boolean = order_setting("true", "pull orders while TikTok holds them, as onHold")
     orders_hold: HoldWindow = order_setting("60m", "the modification window, counted from payment; 0s to 30d")
-    orders_virtual_bundles: Boolean = order_setting("true", "support virtual bundles", since=PLANNED)
+    orders_virtual_bundles: Boolean = order_setting("true", "send virtual bundles to Pipe17 as their parts")
     orders_message: Message = order_setting(
         "",
         "message to the buyer of a new order, with {order_id}, {buyer_name}, {shop_name}, {ship_by}; empty is off",

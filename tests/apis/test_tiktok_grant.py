@@ -1,6 +1,7 @@
 """The grant: saved before use, refreshed once, survives lost answers, refuses quietly, recovers."""
 
 import asyncio
+import gc
 import json
 import logging
 import traceback
@@ -400,6 +401,22 @@ async def test_a_cancelled_caller_does_not_lose_the_new_pair():
         await task
     await rig.tiktok.keeper.finish()
     assert rig.tokens.pair.refresh_token == Secret(f"{REFRESH}-2")
+
+
+@virtual
+async def test_a_renewal_that_fails_after_its_caller_is_gone_complains_to_nobody():
+    rig = tiktok_rig({REFRESHING: UNREACHABLE}, stored=old_pair())
+    rig.wire.delay_s = 1.0
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context["message"]))
+    task = asyncio.create_task(search(rig))
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(MINUTE_S)
+    gc.collect()
+    assert complaints == []
 
 
 @virtual

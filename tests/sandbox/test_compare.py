@@ -265,3 +265,24 @@ def test_a_bundle_may_be_told_as_itself_or_as_its_parts() -> None:
         sides.org.sandbox.fulfill(sides.org.sandbox.send_shipments(placed.id)[0], None, "UPS", "T1")
         sides.ship(placed, tracking="T1")
         assert sides.differences() == []
+
+
+def test_a_bundle_whose_parts_left_one_by_one_is_one_package_with_one_of_their_numbers() -> None:
+    def played(number: str, *units: int, lines: tuple[dict[str, int], ...] = ({"TIN": 1}, {"CUP": 2, "PAN": 1})) -> Any:
+        sides = Sides()
+        placed = sides.place(UnitSpec(seller_sku="KIT", parts=(("TIN", 1, "9"), ("CUP", 2, "3"))), "PAN", "POT")
+        told = [("TIN", 1), ("CUP", 2), ("PAN", 1), ("POT", 1)]
+        sides.pull(placed, lineItems=[{"uniqueId": sku, "sku": sku, "quantity": quantity} for sku, quantity in told])
+        request = sides.org.sandbox.send_shipments(placed.id)[0]
+        for place, parcel in enumerate(lines, 1):
+            sides.org.sandbox.fulfill(request, parcel, "UPS", f"T{place}")
+        if units:
+            sides.ship(placed, *(placed.units[place].id for place in units), tracking=number)
+        return sides.differences()
+
+    assert played("T2", 0, 1) == []
+    assert played("T2") == ["shipment", "shipment"]
+    assert "package_unknown" in played("T3", 0, 1)
+    assert "shipment" in played("T1", 0, 1), "the package has the number of a fulfillment that does not name the pan"
+    assert "shipment" in played("T2", 0, 2)
+    assert "shipment" in played("T2", 0, 1, lines=({"TIN": 1}, {"CUP": 1, "PAN": 1}))

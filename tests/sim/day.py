@@ -2,7 +2,8 @@
 
 Every day has orders that are held, edited in the last minute, cancelled before and after their release, paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
-bodies on either side; and a few crashes at random points. At its end everything heals and settles.
+bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle. At the day's end
+everything heals and settles.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from daemon.apis.gate import Access
 from daemon.errors import ApiError
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.sandbox.tiktok.pricing import UnitSpec
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -33,6 +35,8 @@ KINDS = (
     FaultKind.DELAY,
 )
 RETRY_AFTER = (None, "", "5", "60", "date+20", "soon", "-3")
+BUNDLE = UnitSpec("SET", "29.99", "1.01", parts=(("SKU-A", 2, "12"), ("SKU-D", 1, "9")))
+"""Of a part that is sold by itself too, and one that is not; its price is not the sum of theirs."""
 CRASH_POINTS = ("call", "effect", "answer", "commit", "committed")
 
 
@@ -107,7 +111,7 @@ async def _owner(world: World) -> None:
 
 async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     tiktok = world.tiktok
-    units = [rng.choice(("SKU-A", "SKU-B", "SKU-C")) for _ in range(rng.choice((1, 1, 2, 3, 5)))]
+    units = [rng.choice(("SKU-A", "SKU-B", "SKU-C", BUNDLE)) for _ in range(rng.choice((1, 1, 2, 3, 5)))]
     order_id = tiktok.place_order(units, paid=rng.random() > 0.15)
     diary.orders.append(order_id)
     if tiktok.order(order_id).paid_ms is None:

@@ -190,8 +190,14 @@ class TokenKeeper:
 
         task = asyncio.create_task(locked())
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Take note of a failure: its caller may be gone, and a failure that nobody reads is complained about."""
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _current(self) -> Secret:
         if self._unsaved is not None:
