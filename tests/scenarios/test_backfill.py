@@ -85,6 +85,10 @@ async def ended(world: World, within_s: float = HOUR) -> dict[str, Any]:
     raise AssertionError(f"not ended: {fact(world, 'backfill')} {backlog(world)}")
 
 
+LATE = {"ship_deadline_missed", "ship_deadline_near"}
+"""Orders of the past that nobody has shipped are said to be late; nothing else is wrong."""
+
+
 def shipped(world: World, order_id: str) -> None:
     """Somebody shipped it, long before us."""
     market, order, now_ms = world.tiktok.market, world.tiktok.order(order_id), world.truth.now_ms()
@@ -125,7 +129,7 @@ def test_open_orders_are_created_shipped_ones_as_fulfilled_and_others_not_at_all
         }
         assert world.pipe17.shipments_of(left) == []
         assert row(world, "orders", before).reason == "first_seen_shipped"  # type: ignore[union-attr]
-        assert opened(world) == {}
+        assert opened(world).keys() <= LATE
         made = writes(world)
         assert (await ask(world, 8))["started"]
         await ended(world)
@@ -251,7 +255,7 @@ def test_while_pipe17_takes_nothing_it_waits_and_says_so() -> None:
         world.faults["pipe17"].clear()
         assert (await ended(world))["problem"] == ""
         assert [bool(status(world, one)) for one in orders] == [True] * 60
-        assert opened(world) == {}
+        assert opened(world).keys() <= LATE
 
     play(story)
 
@@ -303,7 +307,7 @@ def test_a_thousand_of_thirty_days_and_those_of_now_do_not_wait() -> None:
         assert writes(world)["orders.create"] == 1_120
         await world.live(HOUR)
         assert Counter(status(world, one) for one in orders) == {"fulfilled": 600, "readyForFulfillment": 400}
-        assert opened(world) == {}
+        assert opened(world).keys() <= LATE
 
     # no poll falls into the two measurements: what it finds changed would be in front, with or without a backfill
     play(story, settings={"PIPE17_REQUESTS_PER_SECOND": "5", "ORDERS_EVERY": "10m"})

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from daemon.apis.gate import Access
-from daemon.errors import ApiError
+from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
 from tests.sim.world import World
@@ -105,8 +105,9 @@ async def _owner(world: World) -> None:
     while True:
         await asyncio.sleep(0.5 * HOUR_S)
         if world.running and world.parts is not None and world.parts.tiktok.keeper.state is Access.NEEDS_REAUTH:
-            with suppress(ApiError):
-                await world.parts.tiktok.keeper.exchange(world.tiktok.issue_code())
+            with suppress(ApiError, StoreError, TimeoutError):  # the process may die under it
+                async with asyncio.timeout(60):
+                    await world.parts.tiktok.keeper.exchange(world.tiktok.issue_code())
 
 
 async def _order(world: World, diary: Diary, rng: random.Random) -> None:
