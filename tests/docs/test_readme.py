@@ -267,5 +267,5 @@ def test_every_path_over_http_is_served() -> None:
 
 def test_no_text_names_a_machine_or_an_index_of_packages() -> None:
     for path in (README, *OTHERS):
-        found = re.findall(r"/work/|/home/|/root/|/tmp/|pypi|index-url", path.read_text())
+        found = re.findall(r"/w[o]rk/|/home/|/root/|/tmp/|p[y]pi|index-url", path.read_text())
         assert not found, f"{path.name}: {found}"
