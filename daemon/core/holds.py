@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder
 
 RECHECK = timedelta(minutes=5)
@@ -86,8 +87,3 @@ def told_until_ms(hold: Hold, now_ms: int) -> int:
     step_ms = milliseconds(TOLD_STEP)
     overdue_ms = max(0, now_ms - hold.ends_ms - milliseconds(RECHECK))
     return hold.ends_ms + milliseconds(MARGIN) + -(-overdue_ms // step_ms) * step_ms
-
-
-def milliseconds(span: timedelta) -> int:
-    """A duration in whole milliseconds."""
-    return span // timedelta(milliseconds=1)

@@ -28,9 +28,10 @@ from typing import Any
 from daemon.core import addresses
 from daemon.core.bundles import bundles_of
 from daemon.core.findings import Finding
-from daemon.core.holds import Hold, hold_of, milliseconds, told_until_ms, unpaid_look_ms
+from daemon.core.holds import Hold, hold_of, told_until_ms, unpaid_look_ms
 from daemon.core.lines import WITHOUT_SHIPPING, units_of
 from daemon.core.order_document import SHIPPED_BY_PLATFORM_LABEL, document_of
+from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import SHIPPED, TikTokOrder
 from daemon.core.totals import Totals, totals_of
 

@@ -49,6 +49,7 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
+from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
@@ -95,9 +96,11 @@ class PullOrders:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
         while True:
             now_ms = self._clock.now_ms()
-            slice_end_ms = start_ms + _ms(SLICE)
+            slice_end_ms = start_ms + milliseconds(SLICE)
             end_ms = slice_end_ms if slice_end_ms < now_ms else None
-            async for page in self._window(self._tiktok, start_ms - _ms(OVERLAP), end_ms, str(end_ms or now_ms)):
+            async for page in self._window(
+                self._tiktok, start_ms - milliseconds(OVERLAP), end_ms, str(end_ms or now_ms)
+            ):
                 yield page
             if end_ms is None:
                 return
@@ -168,7 +171,7 @@ class PullOrders:
         row = attempt.row
         raw = await (self._late_orders if _late(row) else self._orders).read(row.key)
         if raw is None:
-            due_at_ms = self._clock.now_ms() + _ms(GONE_RECHECK)
+            due_at_ms = self._clock.now_ms() + milliseconds(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
@@ -176,7 +179,7 @@ class PullOrders:
         if plan.drop:
             return Dropped(plan.reason, version)
         if plan.document is None:
-            again_ms = plan.look_again_at_ms or self._clock.now_ms() + _ms(timedelta(hours=1))
+            again_ms = plan.look_again_at_ms or self._clock.now_ms() + milliseconds(timedelta(hours=1))
             return Later(again_ms, _why(plan), held=True, payload=payload, source_version=version)
         document, wanted = plan.document, digest(essential(plan.document))
         remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
@@ -342,7 +345,3 @@ def _came_too_late(error: ApiError, current: Mapping[str, Any], body: Mapping[st
     """Pipe17 refuses an edit of an order that it has moved on with (pipe17 contract 16 #20)."""
     moved_on = current.get("status") not in ("onHold", "draft", "new")
     return isinstance(error.verdict, Rejected) and moved_on and "status" not in body
-
-
-def _ms(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)

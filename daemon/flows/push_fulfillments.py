@@ -54,6 +54,7 @@ from daemon.core.shipments import (
     package_to_ship,
     plan_shipment,
 )
+from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder, read_order
 from daemon.core.verdicts import Rejected, Retry, Throttled
 from daemon.errors import ApiError
@@ -131,7 +132,7 @@ class PushFulfillments:
         start_ms = first_ms if cursor is None else int(cursor)
         skip = 0
         while True:
-            rows = await self._pipe17.fulfillments(updated_since_ms=start_ms - _ms(OVERLAP), skip=skip)
+            rows = await self._pipe17.fulfillments(updated_since_ms=start_ms - milliseconds(OVERLAP), skip=skip)
             skip += len(rows.rows)
             yield self._page(rows.rows, str(now_ms) if rows.last else None)
             if rows.last:
@@ -173,7 +174,7 @@ class PushFulfillments:
         if isinstance(plan, Refusal):
             return _refused(plan, attempt)
         if isinstance(plan, PartsAwaited):
-            return Later(self._clock.now_ms() + _ms(LONG_RECHECK), plan.text)
+            return Later(self._clock.now_ms() + milliseconds(LONG_RECHECK), plan.text)
         if isinstance(plan, AlreadyShipped):
             return _done(attempt, plan.package_id, "TikTok has it already")
         carrier = await self._carrier(fulfillment, order)
@@ -244,11 +245,15 @@ class PushFulfillments:
         now_ms = self._clock.now_ms()
         if order.status in ("ON_HOLD", "UNPAID"):
             ends_ms = hold_of(order, self._rules.hold, now_ms).ends_ms
-            due_at_ms = min(ends_ms, now_ms + _ms(LONG_RECHECK)) if ends_ms > now_ms else now_ms + _ms(RECHECK)
+            due_at_ms = (
+                min(ends_ms, now_ms + milliseconds(LONG_RECHECK))
+                if ends_ms > now_ms
+                else now_ms + milliseconds(RECHECK)
+            )
             return Later(due_at_ms, f"TikTok has the order {order.status}; tracking waits for its release")
         if order.is_buyer_request_cancel and not self._rules.ship_despite_cancel and not order.cancelled:
             text = "the buyer asks to cancel and shipping would refuse it; answer in Seller Center"
-            return Later(now_ms + _ms(RECHECK), text, code="cancel_requested")
+            return Later(now_ms + milliseconds(RECHECK), text, code="cancel_requested")
         return None
 
     async def _plan(
@@ -327,7 +332,7 @@ class PushFulfillments:
     async def _after_refusal(self, attempt: Attempt, error: ApiError) -> Outcome:
         """An order still on hold waits; "already shipped" is a success when it was shipped with our number."""
         if isinstance(error.verdict, Retry) and error.verdict.code == "on_hold":
-            due_at_ms = self._clock.now_ms() + _ms(RECHECK)
+            due_at_ms = self._clock.now_ms() + milliseconds(RECHECK)
             return Later(due_at_ms, "TikTok still holds the order; tracking waits for its release")
         if isinstance(error.verdict, Rejected) and error.verdict.code == "already_shipped":
             settled = await self.settle(attempt)
@@ -374,7 +379,3 @@ def _elsewhere(attempt: Attempt) -> Refused:
         "TikTok shows these units shipped under another number; is a second connector or a person shipping this shop?"
     )
     return Refused("already_shipped_elsewhere", text, attempt.row.deadline_at_ms)
-
-
-def _ms(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)

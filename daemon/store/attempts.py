@@ -16,6 +16,7 @@ from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import FINISHED, Event, State, after
 from daemon.core.owed import Absent, Done, Dropped, Later, Outcome, Owed, Refused, Settled
+from daemon.core.spans import milliseconds
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_kind, open_exception, show_findings
@@ -95,19 +96,19 @@ def fail(
                 _refuse(tx, claimed, end, Finding(verdict.code, tried, claimed.deadline_at_ms), now_ms)
             else:
                 end.state = after(end.state, Event.AGAIN)
-                end.due_at_ms = now_ms + _ms(max(wait or backoff, backoff))
+                end.due_at_ms = now_ms + milliseconds(max(wait or backoff, backoff))
         case Throttled(after=wait):
             end.state = after(end.state, Event.AGAIN)
-            end.due_at_ms = now_ms + _ms(wait or backoff)
+            end.due_at_ms = now_ms + milliseconds(wait or backoff)
         case Reauth():
             end.state = after(end.state, Event.AGAIN)
-            end.due_at_ms = now_ms + _ms(backoff)
+            end.due_at_ms = now_ms + milliseconds(backoff)
         case Rejected():
             _refuse(tx, claimed, end, Finding(verdict.code, text, claimed.deadline_at_ms), now_ms)
         case _:
             end.state = State.UNKNOWN if end.state is State.UNKNOWN else after(end.state, Event.LOST)
             end.attempts += 1
-            end.due_at_ms = now_ms + _ms(max(settle_after, backoff if end.attempts > 1 else timedelta()))
+            end.due_at_ms = now_ms + milliseconds(max(settle_after, backoff if end.attempts > 1 else timedelta()))
     return _write(tx, claimed, before, end, now_ms, newer=newer)
 
 
@@ -242,7 +243,3 @@ def _let_newer_in(end: _Ending) -> None:
     if not waits_for_retry:
         end.due_at_ms = end.staged_due_ms if staged is State.HELD else None
     end.attempts = 0
-
-
-def _ms(duration: timedelta) -> int:
-    return int(duration.total_seconds() * 1000)

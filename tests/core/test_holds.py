@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from order_builders import HOUR_MS, MINUTE_MS, PAID_MS, PAID_S, order
 
-from daemon.core.holds import MARGIN, RECHECK, Hold, hold_of, milliseconds, told_until_ms, unpaid_look_ms
+from daemon.core.holds import MARGIN, RECHECK, Hold, hold_of, told_until_ms, unpaid_look_ms
+from daemon.core.spans import milliseconds
 
 WINDOW = timedelta(minutes=60)
 DAY_S = 86_400
