@@ -103,6 +103,13 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (_S.DEAD, _E.DROP): _S.DROPPED,
 }
 
+NEWER: dict[State, Event] = {
+    State.READY: Event.NEWER_READY,
+    State.HELD: Event.NEWER_HELD,
+    State.DROPPED: Event.DROP,
+}
+"""What a newer wanted state does to a row, by the state that it asks for."""
+
 
 class IllegalMove(RuntimeError):
     """A row was moved in a way the table does not know; a bug of ours, never of the other side."""

@@ -157,6 +157,10 @@ class Change:
     """Set when a person asked for it, and not the passing of time."""
 
 
+MALFORMED = "malformed_record"
+"""The code of a record that could not be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetAside:
     """A record that could not be read: kept with its raw text, shown as an exception, and the page goes on."""

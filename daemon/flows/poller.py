@@ -14,7 +14,7 @@ from dataclasses import replace
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import State
-from daemon.core.owed import WANTED_WHEN_ASKED, Asked, Change, Owed, Page, SetAside, Wanted
+from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Asked, Change, Owed, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
@@ -31,7 +31,6 @@ RAW_MAX = 100_000
 """Characters kept of a record that could not be read."""
 HINT_BATCH = 50
 HINT_RETRY_S = 5.0
-MALFORMED = "malformed_record"
 
 
 class Poller:

@@ -34,6 +34,7 @@ from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import OrderPlan, OrderRules, plan_order
 from daemon.core.orders_diff import changes, essential, findings
 from daemon.core.owed import (
+    MALFORMED,
     Absent,
     Asked,
     Change,
@@ -65,7 +66,6 @@ SLICE = timedelta(days=7)
 BACKFILL_PAGE = 20
 """Orders a backfill reads at once: few, so that those of the present never wait for many of the past."""
 GONE_RECHECK = timedelta(minutes=5)
-_MALFORMED = "malformed_record"
 
 
 class PullOrders:
@@ -285,7 +285,7 @@ def _page(orders: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:
             order_id, version = required_text(raw, "id"), _update_ms(raw)
         except BadShape as problem:
             key = raw.get("id") if isinstance(raw.get("id"), str) and raw.get("id") else f"unreadable-{stamp[:12]}"
-            set_aside.append(SetAside(str(key), dumps(raw), _MALFORMED, str(problem)))
+            set_aside.append(SetAside(str(key), dumps(raw), MALFORMED, str(problem)))
         else:
             changes_found.append(Change(order_id, order_id, raw, stamp, version, version))
     return Page(tuple(changes_found), tuple(set_aside), cursor)

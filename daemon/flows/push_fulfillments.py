@@ -32,6 +32,7 @@ from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.lines import units_of
 from daemon.core.owed import (
+    MALFORMED,
     Absent,
     Change,
     Done,
@@ -71,7 +72,6 @@ RECHECK = timedelta(seconds=30)
 the tracking goes out half a minute after it may."""
 LONG_RECHECK = timedelta(minutes=5)
 """The same while the timers of the hold still run: TikTok may release earlier than they say."""
-_MALFORMED = "malformed_record"
 _STAMP_WITHOUT = ("updatedAt", "autoEngUpdateStatus", "timeline", "exceptions", "exceptionCategories")
 
 
@@ -214,7 +214,7 @@ class PushFulfillments:
                 group = str(raw.get("extOrderId") or f"pipe17:{raw.get('orderId') or key}")
             except BadShape as problem:
                 name = str(raw.get("fulfillmentId") or f"unreadable-{stamp[:12]}")
-                set_aside.append(SetAside(name, dumps(raw), _MALFORMED, str(problem)))
+                set_aside.append(SetAside(name, dumps(raw), MALFORMED, str(problem)))
             else:
                 found.append(Change(key, group, raw, stamp, changed_ms, changed_ms))
         return Page(tuple(found), tuple(set_aside), cursor, skipped)

@@ -14,15 +14,13 @@ from datetime import timedelta
 
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
-from daemon.core.lifecycle import FINISHED, Event, State, after
+from daemon.core.lifecycle import FINISHED, NEWER, Event, State, after
 from daemon.core.owed import Absent, Done, Dropped, Later, Outcome, Owed, Refused, Settled
 from daemon.core.spans import milliseconds
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_kind, open_exception, show_findings
 from daemon.store.outbox import Moved, book
-
-_NEWER = {State.READY: Event.NEWER_READY, State.HELD: Event.NEWER_HELD, State.DROPPED: Event.DROP}
 
 
 @dataclass(slots=True)
@@ -239,7 +237,7 @@ def _let_newer_in(end: _Ending) -> None:
     if staged is State.DROPPED and end.state is State.DONE:
         return
     waits_for_retry = end.state is State.READY and staged is State.READY
-    end.state = after(end.state, _NEWER[staged])
+    end.state = after(end.state, NEWER[staged])
     if not waits_for_retry:
         end.due_at_ms = end.staged_due_ms if staged is State.HELD else None
     end.attempts = 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.core.jsontext import dumps, loads
-from daemon.core.lifecycle import FINISHED, Event, State, after
+from daemon.core.lifecycle import FINISHED, NEWER, Event, State, after
 from daemon.core.owed import Change, Owed, Wanted
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
@@ -21,7 +21,6 @@ from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 UNHURRIED_MS = 3 * 86_400_000
 """What has no deadline takes its turn as if it had one three days after its change."""
 
-_NEWER = {State.READY: Event.NEWER_READY, State.HELD: Event.NEWER_HELD, State.DROPPED: Event.DROP}
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
 
@@ -118,7 +117,7 @@ def stage(tx: Tx, flow: str, change: Change, row: Owed | None, wanted: Wanted, n
     if row.state in _IN_DOUBT:
         tx.run("outbox_restage_in_doubt", (*content, wanted.state.value, wanted.due_at_ms, row.id))
         return Moved(row.state, row.state)
-    state = after(row.state, _NEWER[wanted.state])
+    state = after(row.state, NEWER[wanted.state])
     if state is State.DROPPED and row.flagged:
         close_kind(tx, flow, change.key, Kind.SEND, now_ms, "dropped")
     tx.run("outbox_restage", (*content, wanted.reason, *_standing(state, wanted, now_ms), row.id))
