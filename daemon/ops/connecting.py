@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.apis.tiktok.operations import OPERATIONS
-from daemon.app import Parts
+from daemon.assembly import Parts
 from daemon.core.tokens import TokenPair
 from daemon.core.verdicts import Reauth, Unknown
 from daemon.errors import ApiError

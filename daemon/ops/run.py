@@ -32,7 +32,8 @@ import anyio.abc
 
 from daemon import __version__
 from daemon.apis.http import HttpxTransport, Transport
-from daemon.app import Daemon, Parts, assemble
+from daemon.app import Daemon
+from daemon.assembly import Parts, assemble
 from daemon.clock import Clock, SystemClock
 from daemon.core.tokens import Secret
 from daemon.errors import ConnectorError, StoreError, StoreLocked

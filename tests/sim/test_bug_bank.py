@@ -6,7 +6,10 @@ import logging
 
 import pytest
 
-from tests.sim.mutants import MUTANTS, Mutant
+from tests.sim import mutants_engine
+from tests.sim.bug_bank import Mutant
+
+MUTANTS = (*mutants_engine.MUTANTS,)
 
 pytestmark = pytest.mark.sim
 

@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from daemon.apis.http import Request, Response, TransportError
-from daemon.app import Daemon, Parts, assemble
+from daemon.app import Daemon
+from daemon.assembly import Parts, assemble
 from daemon.sandbox.faults import Faults
 from daemon.sandbox.pipe17 import Pipe17Options, Pipe17Sandbox
 from daemon.sandbox.tiktok import TikTokOptions, TikTokSandbox

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.apis.http import HttpxTransport, Request, Response, Transport, TransportError
-from daemon.app import Parts, assemble
+from daemon.assembly import Parts, assemble
 from daemon.clock import SystemClock
 from daemon.errors import StoreError
 from daemon.settings import Settings

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from daemon.apis.tiktok.shops import Shop
-from daemon.app import Parts
+from daemon.assembly import Parts
 from daemon.core.carriers import KNOWN, Provider, choose_carrier, normal
 from daemon.core.findings import Refusal
 from daemon.core.reading import BadShape

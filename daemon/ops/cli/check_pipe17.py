@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
-from daemon.app import Parts
+from daemon.assembly import Parts
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
 from daemon.ops.cli.findings import Finding, fail, ok, refused

@@ -12,7 +12,7 @@ from typing import Any
 from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.shops import Shop
 from daemon.apis.tiktok.webhooks import ORDER_EVENTS
-from daemon.app import Parts
+from daemon.assembly import Parts
 from daemon.core.tokens import TokenPair
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError

@@ -1,19 +1,15 @@
-"""The bug bank: mistakes that a connector is known to make, planted one at a time in the running code.
-
-Each mutant changes one mechanism while a scenario plays. `tests/sim/test_bug_bank.py` holds that the simulation turns
-red for every one of them: a mechanism whose loss nothing notices is not tested.
-"""
+"""Mistakes in the engine and in the way of an order, planted one at a time (see `bug_bank.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from daemon import app
+from daemon import assembly
 from daemon.core import holds, orders
 from daemon.core.lifecycle import State
 from daemon.core.owed import Absent, Page
@@ -24,16 +20,8 @@ from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.store import attempts, outbox
 from daemon.store.database import Tx
 from tests.sim import scenarios
+from tests.sim.bug_bank import Mutant, days
 from tests.sim.scenarios import Scenario
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One planted mistake, and the scenarios in which it must show."""
-
-    name: str
-    plant: Callable[[], Any]
-    shows_in: tuple[Scenario, ...]
 
 
 @contextmanager
@@ -119,7 +107,7 @@ def _cursor_at_the_end_of_the_fetch() -> Iterator[None]:
 @contextmanager
 def _hold_too_short() -> Iterator[None]:
     """Fifty minutes are nearly an hour; and TikTok's own status is not waited for."""
-    real = app.order_rules
+    real = assembly.order_rules
 
     def rules(settings: Any, clock: Any) -> Any:
         return replace(real(settings, clock), hold=timedelta(minutes=50))
@@ -131,7 +119,7 @@ def _hold_too_short() -> Iterator[None]:
             replace(order, status="AWAITING_SHIPMENT") if order.status == "ON_HOLD" else order, window, now_ms
         )
 
-    with mock.patch.object(app, "order_rules", rules), mock.patch.object(orders, "hold_of", hold_of):
+    with mock.patch.object(assembly, "order_rules", rules), mock.patch.object(orders, "hold_of", hold_of):
         yield
 
 
@@ -195,10 +183,6 @@ def _failed_page_taken_for_the_last() -> Iterator[None]:
         yield
 
 
-def _days(*seeds: int) -> tuple[Scenario, ...]:
-    return tuple(lambda seed=seed: scenarios.a_day(seed) for seed in seeds)  # type: ignore[misc]
-
-
 def _catching_up(*points: tuple[str, int]) -> tuple[Scenario, ...]:
     return tuple(lambda point=point: scenarios.catching_up(point) for point in points)  # type: ignore[misc]
 
@@ -213,18 +197,18 @@ def _lost(*cases: tuple[str, bool]) -> tuple[Scenario, ...]:
 
 MUTANTS = (
     Mutant("blind_retry", _blind_retry, _lost(("orders.create", False))),
-    Mutant("no_intent", _no_intent, _lost(("orders.create", True)) + _days(3, 7, 11, 18)),
-    Mutant("sending_not_settled", _sending_not_settled, _catching_up(("effect", 40), ("answer", 40)) + _days(3, 7, 11)),
+    Mutant("no_intent", _no_intent, _lost(("orders.create", True)) + days(3, 7, 11, 18)),
+    Mutant("sending_not_settled", _sending_not_settled, _catching_up(("effect", 40), ("answer", 40)) + days(3, 7, 11)),
     Mutant("cursor_before_rows", _cursor_before_rows, _catching_up(*(("committed", n) for n in range(5, 25)))),
     Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, (scenarios.late_in_the_index,)),
-    Mutant("hold_too_short", _hold_too_short, _days(0)),
-    Mutant("hold_without_reading_again", _hold_without_reading_again, _edits(20.0) + _days(0, 1, 2)),
+    Mutant("hold_too_short", _hold_too_short, days(0)),
+    Mutant("hold_without_reading_again", _hold_without_reading_again, _edits(20.0) + days(0, 1, 2)),
     Mutant(
         "newer_version_lost",
         _newer_version_lost,
         (lambda: scenarios.edit_while_the_create_is_on_its_way(20),),
     ),
     Mutant("refusals_hidden", _refusals_hidden, (scenarios.outage_with_refusals,)),
-    Mutant("wake_up_lost", _wake_up_lost, _days(0)),
-    Mutant("failed_page_taken_for_the_last", _failed_page_taken_for_the_last, _days(0, 1, 2, 3, 4)),
+    Mutant("wake_up_lost", _wake_up_lost, days(0)),
+    Mutant("failed_page_taken_for_the_last", _failed_page_taken_for_the_last, days(0, 1, 2, 3, 4)),
 )

@@ -1,0 +1,166 @@
+"""What the daemon consists of, and how it is put together from settings: clients, flows, engine. Nothing here runs.
+
+    assemble   everything that has no loop, as `Parts`; calls nobody
+    connect    the two clients alone, for commands that need no flow
+
+A new flow gets its lines in `flows_of`, in the order of the lanes. The four seams (clock, randomness, transport,
+database) are arguments here: the simulation gives its own. The loops over the parts are in `daemon/app.py`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.apis.http import Transport
+from daemon.apis.pacing import CallObserver, Closure, Pacer
+from daemon.apis.pipe17.client import Pipe17
+from daemon.apis.tiktok.client import TikTok
+from daemon.apis.tiktok.grants import App
+from daemon.clock import Clock
+from daemon.core.orders import OrderRules
+from daemon.core.tokens import Secret
+from daemon.flows.connections import Connections
+from daemon.flows.engine import Engine, FlowObserver
+from daemon.flows.flow import Flow
+from daemon.flows.ownership import Ownership
+from daemon.flows.pull_orders import PullOrders
+from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.settings import Settings
+from daemon.settings.values import Since
+from daemon.store.database import Database
+from daemon.store.tokens import StoredTokens
+
+
+class Observer(CallObserver, FlowObserver, Protocol):
+    """Who counts: calls and flows."""
+
+
+class StoredClosures:
+    """`ThrottleMemory` over the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> list[Closure]:
+        rows = await self._database.write(lambda tx: tx.all("throttles_all"))
+        return [Closure(*row) for row in rows]
+
+    async def save(self, system: str, operation: str, until_ms: int, strikes: int) -> None:
+        await self._database.write(lambda tx: tx.run("throttle_save", (system, operation, until_ms, strikes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The daemon without its loops."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    transport: Transport
+    pacer: Pacer
+    tiktok: TikTok
+    pipe17: Pipe17
+    engine: Engine
+    ownership: Ownership
+    flows: Sequence[tuple[Flow, str]]
+    """Each flow with the system its source reads."""
+
+
+def assemble(
+    settings: Settings,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    transport: Transport,
+    database: Database,
+    observer: Observer,
+) -> Parts:
+    """Build everything that `settings` asks for; calls nobody."""
+    pacer = Pacer(clock=clock, rng=rng, observer=observer, memory=StoredClosures(database))
+    pacer.budget("tiktok", per_second=float(settings.tiktok_requests_per_second), shared=False)
+    pacer.budget("pipe17", per_second=float(settings.pipe17_requests_per_second), shared=True)
+    tiktok, pipe17 = connect(settings, clock, transport, pacer, observer, database)
+    connections = Connections(database, clock)
+    connections.watch("tiktok", lambda: _probe_tiktok(tiktok), lambda: tiktok.keeper.missing_scopes)
+    connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
+    engine = Engine(database, clock, rng, observer, connections)
+    ownership = Ownership(database, clock, settings.pipe17_integration_id)
+    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer)
+    return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows)
+
+
+def flows_of(
+    settings: Settings, clock: Clock, tiktok: TikTok, pipe17: Pipe17, ownership: Ownership, observer: Observer
+) -> list[tuple[Flow, str]]:
+    """The flows that are switched on, each with the system its source reads."""
+    flows: list[tuple[Flow, str]] = []
+    if settings.orders == "pull":
+        orders = PullOrders(tiktok, pipe17, clock, order_rules(settings, clock), settings.orders_every, ownership)
+        flows.append((orders, "tiktok"))
+    if settings.fulfillments == "push":
+        shipping = ShippingRules(
+            hold=settings.orders_hold,
+            carrier_map=dict(settings.fulfillments_carrier_map),
+            fallback_carrier=settings.fulfillments_fallback_carrier,
+            ship_despite_cancel=settings.orders_cancel_race == "ship",
+            since_ms=since_ms(settings, clock),
+            virtual_bundles=settings.orders_virtual_bundles,
+        )
+        every = settings.fulfillments_every
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        flows.append((fulfillments, "pipe17"))
+    return flows
+
+
+def connect(
+    settings: Settings, clock: Clock, transport: Transport, pacer: Pacer, observer: CallObserver, database: Database
+) -> tuple[TikTok, Pipe17]:
+    """The two clients; calls nobody."""
+    key = settings.connector_token_key
+    first = settings.tiktok_refresh_token
+    app = App(
+        key=settings.tiktok_app_key.get_secret_value(),
+        secret=Secret(settings.tiktok_app_secret.get_secret_value()),
+        service_id=settings.tiktok_service_id,
+        api_url=settings.tiktok_api_url,
+        auth_url=settings.tiktok_auth_url,
+        authorize_url=settings.tiktok_authorize_url,
+        shop_id=settings.tiktok_shop_id,
+        first_refresh_token=Secret(first.get_secret_value() if first else ""),
+    )
+    tokens = StoredTokens(database, clock, key.get_secret_value() if key else None)
+    tiktok = TikTok.connect(app, transport=transport, pacer=pacer, clock=clock, observer=observer, memory=tokens)
+    pipe17 = Pipe17.connect(
+        base_url=settings.pipe17_api_url,
+        key=Secret(settings.pipe17_api_key.get_secret_value()),
+        transport=transport,
+        pacer=pacer,
+        clock=clock,
+        observer=observer,
+    )
+    return tiktok, pipe17
+
+
+def order_rules(settings: Settings, clock: Clock) -> OrderRules:
+    """The settings that decide about orders."""
+    return OrderRules(
+        hold=settings.orders_hold,
+        pull_on_hold=settings.orders_pull_on_hold,
+        pull_shipped_by_platform=settings.orders_pull_shipped_by_platform,
+        since_ms=since_ms(settings, clock),
+        shop_id=settings.tiktok_shop_id,
+        virtual_bundles=settings.orders_virtual_bundles,
+    )
+
+
+def since_ms(settings: Settings, clock: Clock) -> int | None:
+    """ORDERS_SINCE as an instant; None where the first run starts with the present."""
+    since = settings.orders_since
+    return None if since is None or since == Since() else since.start_ms(clock.now_ms())
+
+
+async def _probe_tiktok(tiktok: TikTok) -> None:
+    await tiktok.authorized_shops()
