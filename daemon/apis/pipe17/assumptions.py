@@ -55,6 +55,36 @@ ORDER_INTEGRATION = Assumption(
     "A fulfillment and a shipping request name the integration that created their order under this member; where a "
     "fulfillment does not, its shipping request and then its order are asked.",
 )
+WEBHOOKS_ARE_LISTED = Assumption(
+    "P17-31",
+    True,
+    "Webhooks can be listed, and changed with PUT, like every other entity; only creating them is documented. Where "
+    "the list is refused as unknown, ours is made once and remembered.",
+)
+WEBHOOK_KEY = Assumption(
+    "P17-32",
+    "PIPE17_API_KEY",
+    "The `apikey` that a webhook is registered with is the integration's own key, which reads what the topics name.",
+)
+WEBHOOK_KEY_HEADER = Assumption(
+    "P17-33",
+    "x-pipe17-key",
+    "A delivery carries the registered key in this header, or no such header; with another key it is not believed. "
+    "What proves a delivery is the secret in its address.",
+)
+WEBHOOK_ENTITIES = Assumption(
+    "P17-34",
+    {
+        "orders": "orders",
+        "order": "orders",
+        "fulfillments": "fulfillments",
+        "fulfillment": "fulfillments",
+        "products": "products",
+        "product": "products",
+        "inventory": "inventory",
+    },
+    "`entity` in a delivery is the topic, in the plural or the singular.",
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
@@ -68,4 +98,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LARGEST_COUNT,
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
+    WEBHOOKS_ARE_LISTED,
+    WEBHOOK_KEY,
+    WEBHOOK_KEY_HEADER,
+    WEBHOOK_ENTITIES,
 )

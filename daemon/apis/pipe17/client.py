@@ -19,6 +19,7 @@ from daemon.apis.http import Transport
 from daemon.apis.pacing import CallObserver, Pacer
 from daemon.apis.pipe17.assumptions import LARGEST_COUNT, ORDERS_SORT_BY
 from daemon.apis.pipe17.session import SYSTEM, Params, Rows, Session, judge
+from daemon.apis.pipe17.webhooks import Webhooks
 from daemon.clock import Clock
 from daemon.core.lanes import Lane
 from daemon.core.pipe17_errors import pipe17_verdict
@@ -91,6 +92,11 @@ class Pipe17:
     def missing_grants(self) -> tuple[str, ...]:
         """Operations that the key may not call."""
         return self._session.gate.missing
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What is registered for deliveries."""
+        return Webhooks(self._session, self._lane)
 
     async def probe(self) -> None:
         """The cheapest authorised read: does the key work?"""
