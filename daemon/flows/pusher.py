@@ -33,7 +33,7 @@ from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, 
 from daemon.errors import ApiError
 from daemon.flows.connections import PROBE_EVERY, SCOPE, note_failure
 from daemon.flows.engine import Engine, Signal
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Sender
 from daemon.store import attempts, journal, outbox
 from daemon.store.database import Tx
 
@@ -48,7 +48,7 @@ SETTLE_AFTER = timedelta(seconds=2)
 class Pusher:
     """Sends one flow's rows."""
 
-    def __init__(self, engine: Engine, flow: Flow) -> None:
+    def __init__(self, engine: Engine, flow: Sender) -> None:
         self.flow = flow
         self._engine = engine
         self._bell = Signal()
@@ -222,3 +222,6 @@ class _Attempt:
 
     async def neighbours(self, flow: str) -> Sequence[Owed]:
         return await self._engine.database.write(lambda tx: outbox.group_of(tx, self._row.group, flow))
+
+    async def owner_of(self, flow: str, remote_id: str) -> Owed | None:
+        return await self._engine.database.write(lambda tx: outbox.find_by_remote(tx, flow, remote_id))
