@@ -1,6 +1,7 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
-    timekeeper, a poller and a pusher per flow (of one without a source, a pusher), webhook hints, backfill, connections, upkeep
+    timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
+    connections, upkeep
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a

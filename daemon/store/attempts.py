@@ -4,8 +4,8 @@
 newer wanted state may have been staged while the call was under way, and then the row goes where that state asked for,
 with the result of the call remembered (the accepted fingerprint, the remote id). What a success makes us owe
 (`Done.follow_ups`) is staged here, too, in one transaction, so no crash comes between. A row that ends in the dark
-keeps the newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the attempt itself
-may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
+keeps the newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the
+attempt itself may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
 """
 
 from __future__ import annotations
