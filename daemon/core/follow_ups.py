@@ -20,6 +20,8 @@ from daemon.core.reading import seconds_as_ms
 
 MESSAGES, REFERENCES = "messages", "references"
 """The flows."""
+TOGETHER_MS = 10_000
+"""References become due in steps of this, so that many orders share a call; nobody waits for one."""
 _KINDS = {"text": TEXT, "card": ORDER_CARD}
 _NEWS_IN = ("onHold", "new")
 """Statuses in Pipe17 of an order that the buyer still waits for."""
@@ -51,7 +53,8 @@ def follow_ups(
                 found.append(FollowUp(MESSAGES, f"{row.key}:{name}", what, kind, row.changed_at_ms, once=True))
     if rules.references and (first or remote_id != row.remote_id):
         ours = {"id": remote_id, "units": payload["units"]}
-        found.append(FollowUp(REFERENCES, row.key, ours, digest(ours), row.changed_at_ms))
+        due_at_ms = (now_ms // TOGETHER_MS + 1) * TOGETHER_MS
+        found.append(FollowUp(REFERENCES, row.key, ours, digest(ours), row.changed_at_ms, due_at_ms))
     return tuple(found)
 
 

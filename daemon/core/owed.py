@@ -79,6 +79,8 @@ class FollowUp:
     digest: str
     changed_at_ms: int
     """When the source changed, for the delivery-time metric."""
+    due_at_ms: int | None = None
+    """Not before then; what is due together may go in one call."""
     once: bool = False
     """True: a row of this key, whatever became of it, is never opened again."""
 

@@ -164,6 +164,8 @@ class Pusher:
                 log.error("%s %s: %s", row.flow, row.key, outcome.text, extra={"flow": row.flow, "code": outcome.code})
             case _:
                 pass
+        for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
+            self._engine.timekeeper.expect(follow_up.due_at_ms)
         self._wait_for(moved)
 
     def _wait_for(self, moved: outbox.Moved) -> None:

@@ -32,7 +32,7 @@ from daemon.core.shop_day import day_of, next_day_ms
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_errors import MESSAGE_QUOTA
 from daemon.core.tiktok_order import TikTokOrder, read_order
-from daemon.core.verdicts import Reauth, Retry
+from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
 from daemon.flows.flow import Attempt
 from daemon.flows.order_reader import OrderReader
@@ -70,7 +70,7 @@ class SendMessages:
     async def deliver(self, attempt: Attempt) -> Outcome:
         row, now_ms = attempt.row, self._clock.now_ms()
         if now_ms < self._quota_until_ms:
-            return Later(self._quota_until_ms, "the calls of the day are used up; sent in the shop's next day")
+            return self._waits()
         if now_ms < self._refused_until_ms:
             return Later(self._refused_until_ms, "the grant lacks the scope seller.customer_service")
         raw = await self._orders.read(row.group)
@@ -89,7 +89,9 @@ class SendMessages:
             return await self._refused(error, now_ms)
 
     async def _refused(self, error: ApiError, now_ms: int) -> Outcome:
-        if isinstance(error.verdict, Retry) and error.code == str(MESSAGE_QUOTA):
+        if error.code == str(MESSAGE_QUOTA) and now_ms < self._quota_until_ms:
+            return self._waits()
+        if error.code == str(MESSAGE_QUOTA):
             shop = await self._tiktok.shop()
             self._quota_until_ms = next_day_ms(now_ms, shop.region)
             # one message says it for all; the others of the day wait without a call
@@ -101,6 +103,9 @@ class SendMessages:
         if isinstance(error.verdict, Reauth) and error.verdict.code == "scope":
             self._refused_until_ms = now_ms + milliseconds(REFUSED_RECHECK)
         raise error
+
+    def _waits(self) -> Later:
+        return Later(self._quota_until_ms, "the calls of the day are used up; sent in the shop's next day")
 
     async def _tell(self, attempt: Attempt, order: TikTokOrder) -> Outcome:
         row = attempt.row

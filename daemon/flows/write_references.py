@@ -1,8 +1,8 @@
 """External references: Pipe17's ids of an order and its lines, written to TikTok once the order is in Pipe17.
 
 A flow without a source: its rows are staged with the order's own success (core/follow_ups.py), again whenever Pipe17's
-id of the order changes; writing again replaces. Deliveries run side by side and one call carries up to 100 orders: the
-first opens a batch and waits a moment, whoever comes meanwhile rides along.
+id of the order changes; writing again replaces. They become due in steps of ten seconds, go side by side, and
+one call carries up to 100: the first opens a batch and waits a moment, whoever comes meanwhile rides along.
 
     deliver  adds the order to the batch; an order that TikTok refuses dies alone
     settle   asks TikTok for the order's reference
@@ -31,8 +31,8 @@ from daemon.errors import ApiError
 from daemon.flows.flow import Attempt
 
 NAME = REFERENCES
-GATHER_S = 0.05
-"""How long a batch stays open: nobody waits for a reference."""
+GATHER_S = 0.01
+"""How long a batch stays open. References become due together, so that is enough."""
 REFUSED_RECHECK = timedelta(hours=1)
 
 

@@ -133,7 +133,8 @@ def follow(tx: Tx, group: str, owed_now: FollowUp, now_ms: int) -> Moved:
     # such a row has no record of a source: its wanted state says everything, and the newest one is the last staged
     stamp, version = owed_now.digest, row.source_version if row is not None else 0
     change = Change(owed_now.key, group, {}, stamp, version, owed_now.changed_at_ms)
-    return stage(tx, owed_now.flow, change, row, Wanted(State.READY, owed_now.payload, owed_now.digest), now_ms)
+    wanted = Wanted(State.READY, owed_now.payload, owed_now.digest, due_at_ms=owed_now.due_at_ms)
+    return stage(tx, owed_now.flow, change, row, wanted, now_ms)
 
 
 def _insert(tx: Tx, flow: str, change: Change, wanted: Wanted, now_ms: int) -> None:

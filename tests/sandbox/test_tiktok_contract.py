@@ -234,6 +234,8 @@ def test_official_requests_pass_the_door(sample: str) -> None:
     query.update(
         {name: value for name, value in (("sort_field", "update_time"), ("sort_order", "ASC")) if name in query}
     )
+    if "platform" in query:
+        query["platform"] = "SHOPIFY"
     body = official["request_sample"]
     if sample == "update-shop-webhook":
         assert body["address"].startswith("https://")
