@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.core.order_kinds import PRE_ORDER
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder
 
@@ -57,14 +58,14 @@ class Hold:
 def hold_of(order: TikTokOrder, window: timedelta, now_ms: int) -> Hold:
     """The hold of an order at `now_ms`, by TikTok's clock."""
     window_ends_ms = (order.paid_time_ms or order.create_time_ms) + milliseconds(window)
-    release_ms = order.release_date_ms if order.order_type == "PRE_ORDER" and order.release_date_ms else 0
+    release_ms = order.release_date_ms if order.order_type == PRE_ORDER and order.release_date_ms else 0
     ends_ms = max(window_ends_ms, release_ms)
     if order.status in NEVER_HELD:
         return Hold(True, None, "", ends_ms)
     if order.status == "UNPAID":
         return Hold(False, None, "unpaid", ends_ms)
     if order.status == "ON_HOLD":
-        reason = "pre_order" if order.order_type == "PRE_ORDER" else "on_hold"
+        reason = "pre_order" if order.order_type == PRE_ORDER else "on_hold"
         return Hold(False, ends_ms if ends_ms > now_ms else now_ms + milliseconds(RECHECK), reason, ends_ms)
     if ends_ms > now_ms:
         return Hold(False, ends_ms, "pre_order" if release_ms > window_ends_ms else "hold_window", ends_ms)

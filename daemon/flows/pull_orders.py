@@ -267,6 +267,8 @@ WAITS: Mapping[str, str] = {
     "on_hold": "TikTok holds it: the buyer may still change or cancel it",
     "hold_window": "inside ORDERS_HOLD: the buyer may still change or cancel it",
     "pre_order": "a pre-order that waits for its release date",
+    "address_hidden": "TikTok shows no street for it yet; it is read again until it does",
+    "shipper_unknown": "TikTok says a way of shipping that this version does not know; a person must release it",
     "status_unknown": "TikTok gives it a status that this version does not know",
 }
 """What `backlog` and `trace` say for the words of `plan_order`; every other word speaks for itself."""
