@@ -50,9 +50,7 @@ def needs_address(order: TikTokOrder) -> bool:
 
 def unknown_shipper(order: TikTokOrder) -> bool:
     """Whether TikTok says something new about who ships."""
-    return (
-        order.shipping_type not in KNOWN_SHIPPING_TYPES or order.fulfillment_type not in KNOWN_FULFILLMENT_TYPES
-    )
+    return order.shipping_type not in KNOWN_SHIPPING_TYPES or order.fulfillment_type not in KNOWN_FULFILLMENT_TYPES
 
 
 def unknown_words(order: TikTokOrder) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,9 @@ UNKNOWN_STATUS_RECHECK = timedelta(hours=1)
 ADDRESS_PATIENCE = timedelta(minutes=15)
 """How long a released order may be without a street before a person is told; it is read again every `RECHECK`."""
 
+KEPT_BACK = frozenset({"address_hidden", "shipper_unknown"})
+"""Reasons for which an order that TikTok has released stays `onHold` here; a person may release it in Pipe17."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRules:
@@ -258,7 +261,8 @@ def _without_sku(order: TikTokOrder, rules: OrderRules) -> set[str]:
 def _findings_of_released(order: TikTokOrder, address: Mapping[str, str], created: bool) -> list[Finding]:
     found = []
     if needs_address(order) and not addresses.complete(address):
-        found.append(Finding("address_missing", "TikTok shows no street for an order that must be shipped"))
+        text = "TikTok shows no street for the order, which has left its hold in Pipe17 all the same"
+        found.append(Finding("address_missing", text, order.rts_sla_time_ms))
     shipped = sum(unit.shipped for unit in order.live_units)
     if shipped and not created:
         text = (

@@ -42,6 +42,7 @@ DISCOUNTS = (
 )
 """What lowers the price; each name says who pays for it."""
 
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """`payment`; `charges` are those of `CHARGES` that TikTok states, in that order."""

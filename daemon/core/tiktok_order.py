@@ -27,6 +27,7 @@ __all__ = ["CANCELLED", "SHIPPED", "Address", "District", "Payment", "TikTokOrde
 PLATFORM_FULFILLED = frozenset({"FULFILLMENT_BY_TIKTOK", "FULFILLMENT_BY_DILAYANI_TOKOPEDIA"})
 """`fulfillment_type` of orders that the platform ships from its own stock (contract 4.3)."""
 
+
 @dataclass(frozen=True, slots=True)
 class District:
     """One step of the address from the country (`L0`) downwards."""
@@ -143,7 +144,7 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
         delivery_option_id=reading.identifier(raw, "delivery_option_id"),
         delivery_option_name=reading.text(raw, "delivery_option_name"),
         warehouse_id=reading.identifier(raw, "warehouse_id"),
-        split_or_combine_tag=reading.text(raw, "split_or_combine_tag"),
+        split_or_combine_tag=reading.text(raw, "split_or_combine_tag").upper(),
         auto_combine_group_id=reading.identifier(raw, "auto_combine_group_id"),
         commerce_platform=reading.text(raw, "commerce_platform"),
         handling_duration=_handling_duration(raw),

@@ -90,7 +90,7 @@ def totals_of(order: TikTokOrder) -> Totals:
 
 
 def readings(order: TikTokOrder, live: Sequence[Unit]) -> Iterator[Reading]:
-    """How this order's payment can be understood, the usual way first; a question that it does not raise is not asked."""
+    """How this order's payment can be understood, the usual way first; what it leaves no doubt about is not asked."""
     payment = order.payment
     on_top = payment.currency in TAX_ON_TOP
     usual = Reading(on_top, (), False, False, True)
@@ -141,9 +141,7 @@ def _totals(order: TikTokOrder, reading: Reading, counted: Sequence[Unit]) -> To
     )
 
 
-def _charges(
-    order: TikTokOrder, counted: Sequence[Unit], left_out: Sequence[Unit]
-) -> tuple[tuple[str, Decimal], ...]:
+def _charges(order: TikTokOrder, counted: Sequence[Unit], left_out: Sequence[Unit]) -> tuple[tuple[str, Decimal], ...]:
     """The charges that are not 0: as the payment states them, less what it states for units that are left out; where
     it states none, what the lines state."""
     on_lines, gone = _of_lines(counted), _of_lines(left_out)

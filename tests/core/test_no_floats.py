@@ -23,7 +23,7 @@ ONE_LINE = {"jsontext.py": {"number"}}
 
 
 def floats_in(source: str) -> Iterator[tuple[int, str]]:
-    """(line, function) of every float literal, every use of the name, and every true division of whole numbers."""
+    """(line, function) of every float literal, every use of the name, every import of `math`."""
     tree = ast.parse(source)
     functions = {
         node: function.name
