@@ -78,13 +78,13 @@ def unpaid_look_ms(order: TikTokOrder, now_ms: int) -> int:
     return gives_up_ms if gives_up_ms > now_ms else now_ms + milliseconds(UNPAID_RECHECK)
 
 
-def told_until_ms(hold: Hold, now_ms: int) -> int:
-    """The `holdUntil` for Pipe17: the end of the timers plus `MARGIN`, in steps of `TOLD_STEP` once that is near.
+def told_until_ms(hold: Hold, now_ms: int, *, margin: timedelta = MARGIN, step: timedelta = TOLD_STEP) -> int:
+    """The `holdUntil` for Pipe17: the end of the timers plus `margin`, in steps of `step` once that is near.
 
-    Always at least `MARGIN - RECHECK` ahead of `now_ms`, so that the next look comes first, and the same value for the
+    Always at least `margin - RECHECK` ahead of `now_ms`, so that the next look comes first, and the same value for the
     whole of a step. TikTok often lets an order go a moment after its timers (times there are whole seconds); for the
     first `RECHECK` nothing is prolonged, or nearly every order would cost a write more.
     """
-    step_ms = milliseconds(TOLD_STEP)
+    step_ms = milliseconds(step)
     overdue_ms = max(0, now_ms - hold.ends_ms - milliseconds(RECHECK))
-    return hold.ends_ms + milliseconds(MARGIN) + -(-overdue_ms // step_ms) * step_ms
+    return hold.ends_ms + milliseconds(margin) + -(-overdue_ms // step_ms) * step_ms

@@ -52,6 +52,9 @@ ADDRESS_PATIENCE = timedelta(minutes=15)
 KEPT_BACK = frozenset({"address_hidden", "shipper_unknown"})
 """Reasons for which an order that TikTok has released stays `onHold` here; a person may release it in Pipe17."""
 
+KEPT_BACK_FOR = timedelta(days=1)
+"""How far ahead Pipe17 is told to hold such an order: nobody but a person should let it go while the daemon is away."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRules:
@@ -140,7 +143,7 @@ def plan_order(
             totals,
             address,
             status=decision.status,
-            hold_until_ms=told_until_ms(hold, now_ms) if decision.status == "onHold" else _ended_ms(order, hold),
+            hold_until_ms=_hold_until_ms(order, hold, decision, now_ms),
             shop_id=rules.shop_id,
             order_source=rules.order_source,
             take_bundles_apart=rules.virtual_bundles,
@@ -206,6 +209,12 @@ def _decide_shipped(order: TikTokOrder, rules: OrderRules, previous: Mapping[str
     if rules.since_ms is not None and order.create_time_ms >= rules.since_ms:
         return _Decision(Standing.SHIPPED, "fulfilled")
     return _Decision(Standing.SHIPPED, reason="first_seen_shipped", drop=True)
+
+
+def _hold_until_ms(order: TikTokOrder, hold: Hold, decision: _Decision, now_ms: int) -> int:
+    if decision.reason in KEPT_BACK:
+        return told_until_ms(hold, now_ms, margin=KEPT_BACK_FOR, step=KEPT_BACK_FOR)
+    return told_until_ms(hold, now_ms) if decision.status == "onHold" else _ended_ms(order, hold)
 
 
 def _ended_ms(order: TikTokOrder, hold: Hold) -> int:

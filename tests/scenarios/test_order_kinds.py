@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from daemon.sandbox.pipe17 import Pipe17Options
 from daemon.sandbox.tiktok.kinds import KINDS
 from daemon.sandbox.tiktok.pricing import UnitSpec
 from tests.scenarios.stage import (
@@ -249,20 +250,23 @@ def test_a_person_may_release_what_is_kept_back(members: dict[str, str], code: s
 
 
 def test_an_order_that_left_without_a_street_stays_an_exception() -> None:
-    """Pipe17 lets it go by itself when its `holdUntil` is over and the daemon was not there to prolong it."""
+    """Pipe17 may let it go by itself when its `holdUntil` is over and the daemon was away for more than a day."""
 
     async def story(world: World) -> None:
         await world.start()
         order_id = world.tiktok.place_order()
         await world.live(2 * HOUR)
         await world.stop()
-        await asyncio.sleep(3 * HOUR)
+        await asyncio.sleep(23 * HOUR)
+        assert status(world, order_id) == "onHold"
+        await asyncio.sleep(30 * HOUR)
         assert (status(world, order_id), street(world, order_id)) == (ROUTED, "")
         await world.start()
         await world.live(30 * MINUTE)
         assert "address_missing" in opened(world)
 
-    play(story, tiktok=shop(address_late_ms=round(DAY * 1000)))
+    late = shop(address_late_ms=round(5 * DAY * 1000))
+    play(story, tiktok=late, pipe17=Pipe17Options(releases_connector_holds=True))
 
 
 @pytest.mark.parametrize(
