@@ -123,7 +123,7 @@ def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
         return _Expected(False, order.status != "CANCELLED", lambda status: status == "canceled")
     if order.status == "CANCELLED":
         return _Expected(False, False, lambda status: status in ("canceled", "fulfilled"))
-    in_window = now_ms < order.paid_ms + rules.hold // timedelta(milliseconds=1)
+    in_window = now_ms < max(order.paid_ms + rules.hold // timedelta(milliseconds=1), order.release_ms or 0)
     if order.status in SHIPPED:
         old = rules.since_ms is not None and order.create_ms < rules.since_ms
         wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
@@ -156,7 +156,12 @@ def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
     total = document.get("totalPrice")
     if len(live) == len(order.units) and total != Decimal(payment.get("total_amount", "0")):
         yield Difference("total", order.id, f"costs {total} in Pipe17 and {payment.get('total_amount')} at TikTok")
-    if order.status not in HELD and order.fulfillment_type not in PLATFORM and order.shipping_type != "TIKTOK":
+    if (
+        order.status not in HELD
+        and order.fulfillment_type not in PLATFORM
+        and order.shipping_type != "TIKTOK"
+        and not order.digital
+    ):
         members = ", ".join(_other_members(order, document.get("shippingAddress", {})))
         if members:
             yield Difference("address", order.id, f"goes elsewhere in Pipe17: {members}")
