@@ -59,11 +59,12 @@ def _total_without_a_fee() -> Iterator[None]:
 
 @contextmanager
 def _gift_line_dropped() -> Iterator[None]:
-    """A line that costs nothing is left out."""
+    """What is given is not sold, so it is no line."""
     real = lines.order_lines
 
     def order_lines(order: TikTokOrder, *, tax_on_top: bool) -> Any:
-        return [line for line in real(order, tax_on_top=tax_on_top) if line["itemPrice"]]
+        gifts = {unit.id for unit in order.units if unit.is_gift}
+        return [line for line in real(order, tax_on_top=tax_on_top) if line["uniqueId"] not in gifts]
 
     with (
         mock.patch.object(order_document, "order_lines", order_lines),
