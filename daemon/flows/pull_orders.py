@@ -221,18 +221,13 @@ class PullOrders:
             follow_ups=follow_ups(row, remote_id, payload, self._afterwards, self._clock.now_ms(), fresh=fresh),
         )
 
-<<<<<<< HEAD
     async def _released_by_hand(self, row: Owed) -> Mapping[str, Any] | None:
         """Pipe17's order, where a person has let it go there while it is kept back here; it is out like any other."""
         current = await self._pipe17.order(row.remote_id) if row.remote_id else None
         return None if current is None or current.get("status") in HOLDING else current
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
-=======
     async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool, bool]:
         """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent, made just now)."""
->>>>>>> main
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
