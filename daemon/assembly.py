@@ -27,7 +27,8 @@ from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
-from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_fulfillments import PushFulfillments
+from daemon.flows.shipping_calls import ShippingRules
 from daemon.settings import Settings
 from daemon.settings.values import Since
 from daemon.store.database import Database

@@ -18,7 +18,8 @@ from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
-from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_fulfillments import PushFulfillments
+from daemon.flows.shipping_calls import ShippingRules
 
 ORDER = "576461413038785752"
 OURS = "b7712ce05d9f3a48"
