@@ -108,6 +108,7 @@ class TikTokOrder:
     delivery_option_name: str
     warehouse_id: str
     split_or_combine_tag: str
+    auto_combine_group_id: str
     payment_method_name: str
     cancellation_initiator: str
     cancel_reason: str
@@ -150,6 +151,16 @@ class TikTokOrder:
         return self.status in SHIPPED
 
     @property
+    def combined(self) -> bool:
+        """Its units share a package with those of other orders, put together by the seller or by TikTok (5.5)."""
+        return self.split_or_combine_tag == "COMBINED" or bool(self.auto_combine_group_id)
+
+    @property
+    def platform_label(self) -> bool:
+        """TikTok carries the parcel: the number is TikTok's, and so is the label (contract 5.1)."""
+        return self.shipping_type == "TIKTOK"
+
+    @property
     def platform_fulfilled(self) -> bool:
         return self.fulfillment_type in PLATFORM_FULFILLED
 
@@ -176,7 +187,8 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
         delivery_option_id=reading.identifier(raw, "delivery_option_id"),
         delivery_option_name=reading.text(raw, "delivery_option_name"),
         warehouse_id=reading.identifier(raw, "warehouse_id"),
-        split_or_combine_tag=reading.text(raw, "split_or_combine_tag"),
+        split_or_combine_tag=reading.text(raw, "split_or_combine_tag").upper(),
+        auto_combine_group_id=reading.identifier(raw, "auto_combine_group_id"),
         payment_method_name=reading.text(raw, "payment_method_name"),
         cancellation_initiator=reading.text(raw, "cancellation_initiator"),
         cancel_reason=reading.text(raw, "cancel_reason"),
