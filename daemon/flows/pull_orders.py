@@ -25,6 +25,7 @@ from typing import Any
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
+from daemon.core.edits import EDITED, edit_of, told, with_edits
 from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
@@ -184,8 +185,9 @@ class PullOrders:
         document, wanted = plan.document, digest(essential(plan.document))
         remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
         late: tuple[Finding, ...] = ()
+        edits: list[Any] = []
         if not unchanged:
-            remote_id, late, unchanged = await self._send(row, document)
+            remote_id, late, edits, unchanged = await self._send(row, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -195,7 +197,7 @@ class PullOrders:
             digest=wanted,
             remote_id=remote_id,
             payload=payload,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, edits),
             hold_until_ms=plan.look_again_at_ms,
             reason=_why(plan) or str(document["status"]),
             source_version=version,
@@ -203,19 +205,19 @@ class PullOrders:
             unchanged=unchanged,
         )
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], list[Any], bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late and its versions, whether nothing had to be sent)."""
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
-                return "", (), False
+                return "", (), [], False
         else:
             created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
-                return remote_id, (), False
+                return remote_id, (), [], False
         accepted = _accepted(row)
         body = changes(current, document, accepted)
         late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
@@ -227,7 +229,9 @@ class PullOrders:
                     raise
                 text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
-        return remote_id, late, not body
+        edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
+        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else one for one in late)
+        return remote_id, late, list(edits.values()), not body
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -237,12 +241,15 @@ class PullOrders:
         remote_id = str(current.get("orderId") or "")
         await self._ownership.learn(str(current.get("integration") or ""))
         document = row.payload.get("document")
-        if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
+        accepted = _accepted(row)
+        if document is None or not row.payload.get("wanted") or changes(current, document, accepted):
             return Absent(remote_id)
+        if findings(current, document, accepted):
+            return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, ()),
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
         )

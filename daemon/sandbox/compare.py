@@ -8,7 +8,8 @@ under way shows as a difference.
     on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent
     the same quantity of each SKU, the same total, the same address
     every fulfillment <-> exactly one package with its tracking number and its units, and the other way round;
-      of a bundle whose parts left one by one: one package, with the tracking number of one of them
+      of a bundle whose parts left one by one: one package, with the tracking number of one of them;
+      of several for the same lines, of which one package exists: the newest it has the number of (a correction)
 
 Texts of differences name members, never what is in them: addresses stay out of them.
 """
@@ -173,6 +174,7 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
         if row.owner == pipe17.options.integration and row.document.get("fulfillmentType") != "rejected"
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
+    fulfillments = _without_corrected(fulfillments, {package.tracking_number for package in sent})
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
     if _bundles_in_pieces(order, fulfillments, sent):
         fulfillments = []
@@ -192,6 +194,23 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
             have[line.get("sku", "")] += line.get("quantity", 0)
         if not any(dict(have) == skus for skus in _readings(units, apart)):
             yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
+
+
+def _without_corrected(fulfillments: list[dict[str, Any]], numbers: Collection[str]) -> list[dict[str, Any]]:
+    """Leave out those whose number is gone because a later one of the same lines took its place."""
+
+    def lines(fulfillment: Mapping[str, Any]) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            found[line.get("uniqueId") or line.get("sku", "")] += line.get("quantity", 0)
+        return found
+
+    return [
+        one
+        for place, one in enumerate(fulfillments)
+        if _tracking(one) in numbers
+        or not any(_tracking(later) in numbers and lines(later) == lines(one) for later in fulfillments[place + 1 :])
+    ]
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:
