@@ -1,4 +1,4 @@
-"""S51.3 A tracking number is corrected: one more fulfillment for the same lines, one call at TikTok, or a word about it."""
+"""S51.3 A tracking number is corrected: one more fulfillment of the same lines, one call at TikTok, or a word on it."""
 
 from __future__ import annotations
 
