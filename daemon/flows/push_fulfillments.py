@@ -234,8 +234,11 @@ class PushFulfillments:
             facts = rows[0].payload.get("facts") if rows else None
             if facts is None or not isinstance(error.verdict, Throttled | Retry):
                 raise
+            known = read_order(facts)
+            if known.combined:
+                raise  # another order may have shipped its package meanwhile
             await attempt.note("planned on what we know", f"the order cannot be read now: {error}")
-            return read_order(facts)
+            return known
         return None if raw is None else read_order(raw)
 
     def _must_wait(self, order: TikTokOrder) -> Later | None:
