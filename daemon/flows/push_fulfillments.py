@@ -226,17 +226,20 @@ class PushFulfillments:
         return owner.order_id if owner.ours and owner.order_id else None
 
     async def _order(self, attempt: Attempt, order_id: str) -> TikTokOrder | None:
-        """The order as it is now; while the order endpoint is closed for us, as we last saw it."""
+        """The order as it is now; while the order endpoint is closed for us, as we last saw it.
+
+        Not when a call was tried already, and not for an order that shares a package: somebody may have shipped it.
+        """
         try:
             raw = await self._orders.read(order_id)
         except ApiError as error:
             rows = await attempt.neighbours(pull_orders.NAME)
             facts = rows[0].payload.get("facts") if rows else None
-            if facts is None or not isinstance(error.verdict, Throttled | Retry):
+            if facts is None or attempt.row.intent or not isinstance(error.verdict, Throttled | Retry):
                 raise
             known = read_order(facts)
             if known.combined:
-                raise  # another order may have shipped its package meanwhile
+                raise
             await attempt.note("planned on what we know", f"the order cannot be read now: {error}")
             return known
         return None if raw is None else read_order(raw)

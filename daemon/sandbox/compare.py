@@ -174,10 +174,12 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
         if row.owner == pipe17.options.integration and row.document.get("fulfillmentType") != "rejected"
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
-    fulfillments = _without_corrected(fulfillments, {package.tracking_number for package in sent})
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
-    if _bundles_in_pieces(order, fulfillments, sent):
-        fulfillments = []
+    for counted in list(_corrected(fulfillments, {package.tracking_number for package in sent})):
+        fulfillments = counted
+        if _bundles_in_pieces(order, counted, sent):
+            fulfillments = []
+            break
     for package in sent:
         if package.tracking_number not in told:
             yield Difference("package_unknown", order.id, f"package {package.id} has no fulfillment in Pipe17")
@@ -196,8 +198,8 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
             yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
 
 
-def _without_corrected(fulfillments: list[dict[str, Any]], numbers: Collection[str]) -> list[dict[str, Any]]:
-    """Leave out those whose number is gone because a later one of the same lines took its place."""
+def _corrected(fulfillments: list[dict[str, Any]], numbers: Collection[str]) -> Iterator[list[dict[str, Any]]]:
+    """The list, and again without one more of those whose number a later one of the same lines has replaced."""
 
     def lines(fulfillment: Mapping[str, Any]) -> Counter[str]:
         found: Counter[str] = Counter()
@@ -205,12 +207,18 @@ def _without_corrected(fulfillments: list[dict[str, Any]], numbers: Collection[s
             found[line.get("uniqueId") or line.get("sku", "")] += line.get("quantity", 0)
         return found
 
-    return [
-        one
-        for place, one in enumerate(fulfillments)
-        if _tracking(one) in numbers
-        or not any(_tracking(later) in numbers and lines(later) == lines(one) for later in fulfillments[place + 1 :])
-    ]
+    left = list(fulfillments)
+    while True:
+        yield left
+        gone = [
+            one
+            for place, one in enumerate(left)
+            if _tracking(one) not in numbers
+            and any(_tracking(later) in numbers and lines(later) == lines(one) for later in left[place + 1 :])
+        ]
+        if not gone:
+            return
+        left = [one for one in left if one is not gone[-1]]
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:

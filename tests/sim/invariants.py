@@ -89,7 +89,11 @@ def _nothing_twice(world: World) -> list[str]:
         for call in world.tiktok.calls
         if call.operation in ("packages.mark_shipped", "packages.ship") and call.code == 21011020
     ]
-    found += [f"I2 shipped again without looking: {call.path}" for call in shipped_again]
+    blind = Counter(call.path for call in shipped_again)
+    for order in world.tiktok.book.orders.values():
+        if order.combined:  # the other order shipped it, and no page could be read that says so: once is no harm
+            blind.subtract([f"/fulfillment/202309/orders/{order.id}/packages"])
+    found += [f"I2 shipped again without looking, {times} times: {path}" for path, times in blind.items() if times > 0]
     return found + _corrected_once(world)
 
 
@@ -98,7 +102,8 @@ def _corrected_once(world: World) -> list[str]:
     judged: Counter[tuple[str, str]] = Counter()
     for call in world.tiktok.calls:
         judging = call.code == 0 and call.effective
-        if call.operation in UPDATES and (judging or 21011022 <= call.code <= 21011052):
+        refused = 21011022 <= call.code <= 21011052 and not call.fault
+        if call.operation in UPDATES and (judging or refused):
             carried = call.body.get("shipping_info_list", [call.body])[0]
             judged[call.path, carried.get("tracking_number", "")] += 1
         if call.operation == "packages.split" and judging:
