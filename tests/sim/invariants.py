@@ -98,15 +98,15 @@ def _nothing_twice(world: World) -> list[str]:
 
 
 def _corrected_once(world: World) -> list[str]:
-    """Every new number is sent until TikTok has taken or refused it, and then never again; nothing is split twice."""
+    """A number is corrected once, and nothing is split twice."""
     judged: Counter[tuple[str, str]] = Counter()
     for call in world.tiktok.calls:
-        judging = call.code == 0 and call.effective
-        refused = 21011022 <= call.code <= 21011052 and not call.fault
-        if call.operation in UPDATES and (judging or refused):
+        if not call.effective:
+            continue
+        if call.operation in UPDATES:
             carried = call.body.get("shipping_info_list", [call.body])[0]
             judged[call.path, carried.get("tracking_number", "")] += 1
-        if call.operation == "packages.split" and judging:
+        if call.operation == "packages.split":
             judged[call.path, str(sorted(call.body["splittable_groups"][0]["order_line_item_ids"]))] += 1
     return [f"I2 done {times} times: {what} of {path}" for (path, what), times in judged.items() if times > 1]
 
