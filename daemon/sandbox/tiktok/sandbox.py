@@ -18,14 +18,17 @@ from daemon.clock import Clock
 from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.conversations import Conversations
+from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
+from daemon.sandbox.tiktok.kinds import checked, kind_of
 from daemon.sandbox.tiktok.logistics import Logistics
 from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.packing import Packing
-from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
+from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
@@ -63,6 +66,8 @@ class TikTokSandbox:
         self.logistics = Logistics(self.options)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
         self.packing = Packing(self.market, self.fulfillment)
+        self.conversations = Conversations(self.options, self.rng, self.book)
+        self.external = ExternalOrders(self.book)
         self.gateway = Gateway(self.options, self.grants)
         self._requests = 0
         self._handlers: dict[str, Callable[[Ask], dict[str, Any] | str]] = {
@@ -83,6 +88,11 @@ class TikTokSandbox:
             "packages.uncombine": self.packing.uncombine,
             "providers.list": self.logistics.list_providers,
             "warehouses.list": self.logistics.list_warehouses,
+            "references.add": self.external.add,
+            "references.get": self.external.get,
+            "conversations.open": self.conversations.open,
+            "messages.send": self.conversations.send,
+            "messages.list": self.conversations.messages,
             "webhooks.list": self.webhooks.list,
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
@@ -205,19 +215,26 @@ class TikTokSandbox:
         paid: bool = True,
         order_id: str = "",
         shipping: Shipping | Mapping[str, str] | None = None,
+        fees: Fees | Mapping[str, str] | None = None,
         address: Address | Mapping[str, str] | None = None,
-        order_type: str = "NORMAL",
+        kind: str = "",
+        flags: Mapping[str, Any] | None = None,
+        order_type: str = "",
         sample: bool = False,
         release_ms: int | None = None,
-        fulfillment_type: str = "FULFILLMENT_BY_SELLER",
-        shipping_type: str = "SELLER",
+        fulfillment_type: str = "",
+        shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
-        What is a dataclass here may also be a mapping with its names, for callers that speak JSON.
+        What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
+        `kinds.KINDS`; types and flags that are given beside it win.
         """
+        of = kind_of(kind)
+        if of.free and shipping is None:
+            shipping = Shipping(fee="0")
         where = address if isinstance(address, Address) else self._address(address or {})
         charged = shipping if isinstance(shipping, Shipping) else Shipping(**(shipping or {}))
         checkout = Checkout(
@@ -225,12 +242,14 @@ class TikTokSandbox:
             paid=paid,
             order_id=order_id,
             shipping=charged,
+            fees=fees if isinstance(fees, Fees) else Fees(**(fees or {})),
             address=where,
-            order_type=order_type,
-            sample=sample,
+            order_type=order_type or of.order_type,
+            flags=checked({**of.flags, **({"is_sample_order": True} if sample else {}), **(flags or {})}),
+            free=of.free,
             release_ms=release_ms,
-            fulfillment_type=fulfillment_type,
-            shipping_type=shipping_type,
+            fulfillment_type=fulfillment_type or of.fulfillment_type,
+            shipping_type=shipping_type or of.shipping_type,
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
@@ -273,6 +292,10 @@ class TikTokSandbox:
     def complete(self, order_id: str) -> None:
         """The return window is over."""
         self.market.advance(self.order(order_id), "COMPLETED", self._now())
+
+    def write_as_buyer(self, text: str, buyer_id: str = "7021436810468230477") -> str:
+        """The buyer writes to the shop's customer service; the id of the message."""
+        return self.conversations.write_as_buyer(buyer_id, text, self._now())
 
     def _address(self, members: Mapping[str, str]) -> Address:
         return Address(**{"region_code": self.options.region, **members})
@@ -358,7 +381,18 @@ class TikTokSandbox:
         }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
         waiting = [item.as_json() for item in self.webhooks.waiting.values()]
-        return {"orders": orders, "packages": packages, "webhooks": hooks, "deliveries": waiting}
+        said = {
+            talk.buyer_id: [[one.kind, one.role, one.content] for one in talk.said]
+            for talk in self.conversations.of_buyer.values()
+        }
+        return {
+            "orders": orders,
+            "packages": packages,
+            "webhooks": hooks,
+            "deliveries": waiting,
+            "messages": said,
+            "references": self.external.of_order,
+        }
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
         """The recorded calls of one operation; with `effective` only those that did what was asked."""
