@@ -28,8 +28,11 @@ from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
-from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
+from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.send_messages import SendMessages
+from daemon.flows.shipping_calls import ShippingRules
+from daemon.flows.strangers import Strangers
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
@@ -98,13 +101,19 @@ def assemble(
     connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
-    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer)
+    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
 
 def flows_of(
-    settings: Settings, clock: Clock, tiktok: TikTok, pipe17: Pipe17, ownership: Ownership, observer: Observer
+    settings: Settings,
+    clock: Clock,
+    tiktok: TikTok,
+    pipe17: Pipe17,
+    ownership: Ownership,
+    observer: Observer,
+    database: Database,
 ) -> list[tuple[Flow, str]]:
     """The flows that are switched on, each with the system its source reads."""
     flows: list[tuple[Flow, str]] = []
@@ -122,7 +131,8 @@ def flows_of(
             virtual_bundles=settings.orders_virtual_bundles,
         )
         every = settings.fulfillments_every
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
         flows.append((fulfillments, "pipe17"))
     return flows
 
