@@ -13,6 +13,7 @@ Rules for a flow:
 * `source` yields a page only when it was read whole; the last page carries the cursor, a failed fetch carries none.
 * `decide` may look at other rows through `Known`, never at the network or the clock.
 * `deliver` calls `attempt.intend` before a call whose effect `settle` could not recognise without it.
+* A flow whose calls take several rows of a group (the SKUs of a product) is a `SharedCalls` as well.
 * Errors of the other side are left to fly (`ApiError`); the engine turns their verdict into the row's next state.
 """
 
@@ -20,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from daemon.core.lanes import Lane
-from daemon.core.owed import Change, Outcome, Owed, Page, Settled, Wanted
+from daemon.core.owed import Change, Failed, Outcome, Owed, Page, Settled, Wanted
 
 
 class Known(Protocol):
@@ -87,4 +88,20 @@ class Flow(Protocol):
 
     async def settle(self, attempt: Attempt) -> Settled:
         """Find out whether an attempt that ended in the dark took effect."""
+        ...
+
+
+@runtime_checkable
+class SharedCalls(Protocol):
+    """A flow that sends several rows of one group with one call; `deliver` and `settle` are then asked of nobody."""
+
+    batch: int
+    """How many rows share a call, at most."""
+
+    async def deliver_together(self, attempts: Sequence[Attempt]) -> Sequence[Outcome | Failed]:
+        """What became of each row, in their order; an error of the whole call is left to fly and meets all of them."""
+        ...
+
+    async def settle_together(self, attempts: Sequence[Attempt]) -> Sequence[Settled | Failed]:
+        """Find out of each row whether an attempt that ended in the dark took effect."""
         ...

@@ -84,6 +84,13 @@ WHERE flow = ? AND queued = 1
   AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.group_key = candidate.group_key AND other.busy = 1)
 ORDER BY rank_ms, id LIMIT ?;
 
+-- The queued rows of one group and flow that stand in one state, in their turn: those that share a call.
+-- (`queued + 0` keeps the planner from the index of the whole queue: a group has a few hundred rows at most.)
+-- name: outbox_queue_of_group
+SELECT id, flow, key, group_key, state, version, payload, digest, accepted_digest, remote_id, source_version, source_stamp,
+    intent, result, attempts, flagged, reason, due_at_ms, deadline_at_ms, changed_at_ms
+FROM outbox WHERE group_key = ? AND flow = ? AND queued + 0 = 1 AND state = ? ORDER BY rank_ms, id LIMIT ?;
+
 -- Intent before effect: from here on a crash leaves the row to be looked up.
 -- name: outbox_claim
 UPDATE outbox SET state = ?, queued = 0, busy = 1, sent_version = version, updated_at_ms = ? WHERE id = ?;
