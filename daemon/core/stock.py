@@ -114,7 +114,7 @@ class Why(StrEnum):
     UNKNOWN = "unknown"
     """Pipe17 has shown no figure for it at all."""
     PARTIAL = "partial"
-    """Part of the figures is not confirmed, and the rest does not ask for less than TikTok has."""
+    """Part of the figures is not confirmed, and what TikTok has is not known, or is kept in other warehouses."""
     STALE = "stale"
     """Part of the figures is not confirmed for longer than INVENTORY_STALE_AFTER."""
     NO_WAREHOUSE = "no_warehouse"
@@ -170,8 +170,6 @@ def plan_stock(
     if last is None or set(last) != set(wanted):
         return Withhold(Why.PARTIAL)
     lowered = {warehouse: min(quantity, last[warehouse]) for warehouse, quantity in wanted.items()}
-    if lowered == dict(last):
-        return Withhold(Why.PARTIAL)
     return Publish(tuple(lowered.items()), partial=True)
 
 

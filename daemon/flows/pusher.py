@@ -35,7 +35,7 @@ from daemon.core.reading import BadShape
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, Retry, Throttled, Unknown
 from daemon.errors import ApiError
 from daemon.flows.connections import PROBE_EVERY, SCOPE, note_failure
-from daemon.flows.engine import Engine, Signal
+from daemon.flows.engine import Engine, Signal, Watcher
 from daemon.flows.flow import Attempt, Flow, SharedCalls
 from daemon.store import attempts, journal, outbox
 from daemon.store.database import Tx
@@ -135,7 +135,10 @@ class Pusher:
         now_ms, jitter = self._engine.clock.now_ms(), self._engine.rng.random()
 
         def work(tx: Tx) -> list[outbox.Moved]:
-            return [_write(tx, row, outcome, now_ms, jitter) for row, outcome in zip(rows, outcomes, strict=True)]
+            return [
+                _write(tx, row, outcome, now_ms, jitter, self._engine.watchers)
+                for row, outcome in zip(rows, outcomes, strict=True)
+            ]
 
         moved = await self._engine.database.write(work)
         for row, outcome, move in zip(rows, outcomes, moved, strict=True):
@@ -167,7 +170,14 @@ class Pusher:
             self._bell.ring()
 
 
-def _write(tx: Tx, row: Owed, outcome: Outcome | Settled | Failed, now_ms: int, jitter: float) -> outbox.Moved:
+def _write(
+    tx: Tx,
+    row: Owed,
+    outcome: Outcome | Settled | Failed,
+    now_ms: int,
+    jitter: float,
+    watchers: Sequence[Watcher],
+) -> outbox.Moved:
     if isinstance(outcome, Failed):
         wait = backoff.delay(row.attempts + 1, jitter)
         if isinstance(outcome.verdict, Reauth) and outcome.verdict.code == SCOPE:
@@ -177,6 +187,8 @@ def _write(tx: Tx, row: Owed, outcome: Outcome | Settled | Failed, now_ms: int, 
     else:
         moved = attempts.finish(tx, row, outcome, now_ms)
         event, detail = _told(outcome, moved)
+        for watcher in watchers:
+            watcher.finished(tx, row, outcome, now_ms)
     journal.note(tx, row.flow, row.key, row.group, event, detail, now_ms)
     return moved
 

@@ -390,3 +390,139 @@ UPDATE warehouses SET location_id = ? WHERE id = ?;
 
 -- name: warehouse_gone
 UPDATE warehouses SET effect_status = 'GONE' WHERE id = ?;
+
+-- A newer row of Pipe17; nothing when the one we have is newer.
+-- name: level_put
+INSERT INTO levels (sku, location_id, on_hand, committed, future, committed_future, source_version, sweep, missing_since_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)
+ON CONFLICT (sku, location_id) DO UPDATE SET on_hand = excluded.on_hand, committed = excluded.committed,
+    future = excluded.future, committed_future = excluded.committed_future, source_version = excluded.source_version,
+    sweep = excluded.sweep, missing_since_ms = NULL;
+
+-- name: level_get
+SELECT location_id, on_hand, committed, future, committed_future, source_version, missing_since_ms FROM levels
+WHERE sku = ? AND location_id = ?;
+
+-- name: level_seen
+UPDATE levels SET sweep = ?, missing_since_ms = NULL WHERE sku = ? AND location_id = ?;
+
+-- name: levels_of_sku
+SELECT location_id, on_hand, committed, future, committed_future, source_version, missing_since_ms FROM levels
+WHERE sku = ?;
+
+-- name: level_missing
+UPDATE levels SET missing_since_ms = ? WHERE sku = ? AND location_id = ? AND missing_since_ms IS NULL;
+
+-- name: levels_unseen
+SELECT DISTINCT sku FROM levels WHERE sweep < ? ORDER BY sku LIMIT ?;
+
+-- name: levels_swept
+UPDATE levels SET sweep = ? WHERE sku = ?;
+
+-- name: levels_any
+SELECT sku FROM levels LIMIT 1;
+
+-- name: levels_missing_by_location
+SELECT location_id, min(missing_since_ms), count(*) FROM levels WHERE missing_since_ms IS NOT NULL GROUP BY location_id;
+
+-- name: stock_changed
+INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect) VALUES (?, ?, ?, 0, '')
+ON CONFLICT (sku_id) DO UPDATE SET changed_at_ms = excluded.changed_at_ms, cause = excluded.cause, held = 0, effect = '';
+
+-- name: stock_unweighed
+SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' ORDER BY changed_at_ms LIMIT ?;
+
+-- name: stock_unweighed_of_orders
+SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' AND cause = 'order' ORDER BY changed_at_ms LIMIT ?;
+
+-- name: stock_weighed
+UPDATE stock_changes SET effect = ?, before_units = ?, after_units = ? WHERE sku_id = ?;
+
+-- name: stock_to_stage
+SELECT sku_id, changed_at_ms, cause, effect FROM stock_changes WHERE held = 0 AND effect <> '' LIMIT ?;
+
+-- name: stock_settled
+DELETE FROM stock_changes WHERE sku_id = ?;
+
+-- name: stock_effects
+SELECT held, effect, count(*) FROM stock_changes GROUP BY held, effect;
+
+-- name: stock_hold
+UPDATE stock_changes SET held = 1 WHERE sku_id IN (
+    SELECT sku_id FROM stock_changes WHERE held = 0 AND effect IN ('zeroed', 'wild') LIMIT ?
+);
+
+-- name: stock_hold_cycle
+UPDATE stock_changes SET held = 1 WHERE sku_id IN (
+    SELECT sku_id FROM stock_changes WHERE held = 0 AND effect <> '' AND (cause <> 'order' OR effect <> 'usual') LIMIT ?
+);
+
+-- name: stock_let_go
+UPDATE stock_changes SET held = 0, effect = ? WHERE sku_id IN (SELECT sku_id FROM stock_changes WHERE held = 1 LIMIT ?);
+
+-- name: stock_held_sample
+SELECT sku_id, effect, before_units, after_units FROM stock_changes
+WHERE held = 1 AND effect IN ('zeroed', 'wild') ORDER BY effect DESC, changed_at_ms LIMIT ?;
+
+-- name: stock_zeroed_put
+INSERT INTO stock_zeroed (sku_id, at_ms) VALUES (?, ?) ON CONFLICT (sku_id) DO UPDATE SET at_ms = excluded.at_ms;
+
+-- name: stock_zeroed_drop
+DELETE FROM stock_zeroed WHERE sku_id = ?;
+
+-- name: stock_zeroed_count
+SELECT count(*) FROM stock_zeroed WHERE at_ms >= ?;
+
+-- name: stock_zeroed_expire
+DELETE FROM stock_zeroed WHERE at_ms < ?;
+
+-- name: stock_zeroed_forget
+DELETE FROM stock_zeroed;
+
+-- name: stock_doubtful_put
+INSERT INTO stock_doubtful (sku_id) VALUES (?) ON CONFLICT (sku_id) DO NOTHING;
+
+-- name: stock_doubtful_drop
+DELETE FROM stock_doubtful WHERE sku_id = ?;
+
+-- name: stock_doubtful_after
+SELECT sku_id FROM stock_doubtful WHERE sku_id > ? ORDER BY sku_id LIMIT ?;
+
+-- TikTok said that a product is not on sale; the next reading of it tells the truth.
+-- name: link_not_live
+UPDATE links SET status = 'NOT_LIVE' WHERE sku_id = ?;
+
+-- name: reservations_of_order
+SELECT sku, units, remote_id, released_at_ms, counted FROM reservations WHERE order_id = ?;
+
+-- name: reservation_put
+INSERT INTO reservations (order_id, sku, units, remote_id, accepted_at_ms, released_at_ms, counted)
+VALUES (?, ?, ?, '', NULL, NULL, 0)
+ON CONFLICT (order_id, sku) DO UPDATE SET units = excluded.units;
+
+-- name: reservation_drop
+DELETE FROM reservations WHERE order_id = ? AND sku = ?;
+
+-- name: reservations_accepted
+UPDATE reservations SET remote_id = ?, accepted_at_ms = COALESCE(accepted_at_ms, ?),
+    released_at_ms = COALESCE(released_at_ms, ?)
+WHERE order_id = ?;
+
+-- name: reservations_of_sku
+SELECT order_id, sku, units, remote_id, accepted_at_ms, released_at_ms FROM reservations
+WHERE sku = ? AND counted = 0 ORDER BY order_id;
+
+-- name: reserved_units
+SELECT sum(units) FROM reservations WHERE sku = ? AND counted = 0;
+
+-- name: reservation_counted
+UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
+
+-- name: reservations_unexplained
+SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
+
+-- A resync sends a level again that TikTok has accepted before.
+-- name: outbox_again
+UPDATE outbox SET accepted_digest = '', state = ?, queued = 1, finished_at_ms = NULL, rank_ms = ?, version = version + 1,
+    updated_at_ms = ?, changed_at_ms = ?, reason = ''
+WHERE id = ? AND state = ? AND busy = 0;
