@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from daemon.core.lanes import Lane
 from daemon.core.owed import Change, Outcome, Owed, Page, Settled, Wanted
+from daemon.store.database import Tx
 
 
 class Known(Protocol):
@@ -56,6 +57,15 @@ class Attempt(Protocol):
 
     async def neighbours(self, flow: str) -> Sequence[Owed]:
         """The rows of a flow in the same group, oldest first; nobody else changes them while this attempt runs."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A flow that stores more of a page than what is owed: links, levels. The poller asks for this one by itself."""
+
+    def keep(self, tx: Tx, page: Page, now_ms: int) -> None:
+        """Store it; runs before `decide`, in the transaction of the page, its cursor and the hints it answers."""
         ...
 
 

@@ -20,7 +20,7 @@ from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Keeps
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 from daemon.store.hints import Hint
@@ -176,6 +176,8 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
         moved = [move for change in page.changes if (move := _stage(tx, flow, change, known, now_ms)) is not None]
         for bad in page.set_aside:
             _set_aside(tx, flow.name, bad, bad.key, now_ms)
