@@ -21,6 +21,7 @@ from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
 from daemon.core.orders import OrderRules
+from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
@@ -28,6 +29,8 @@ from daemon.flows.flow import Flow
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_inventory import PushInventory
+from daemon.flows.stock_orders import StockOfOrders
 from daemon.settings import Settings
 from daemon.settings.values import Since
 from daemon.store.database import Database
@@ -88,12 +91,21 @@ def assemble(
     connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
-    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer)
+    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
+    stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
+    if stock is not None:
+        engine.watchers = (StockOfOrders(stock.bell.ring),)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows)
 
 
 def flows_of(
-    settings: Settings, clock: Clock, tiktok: TikTok, pipe17: Pipe17, ownership: Ownership, observer: Observer
+    settings: Settings,
+    clock: Clock,
+    tiktok: TikTok,
+    pipe17: Pipe17,
+    ownership: Ownership,
+    observer: Observer,
+    database: Database,
 ) -> list[tuple[Flow, str]]:
     """The flows that are switched on, each with the system its source reads."""
     flows: list[tuple[Flow, str]] = []
@@ -112,6 +124,9 @@ def flows_of(
         every = settings.fulfillments_every
         fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
         flows.append((fulfillments, "pipe17"))
+    if settings.inventory == "push":
+        every = settings.inventory_every
+        flows.append((PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every), "pipe17"))
     return flows
 
 
@@ -153,6 +168,20 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+    )
+
+
+def stock_rules(settings: Settings) -> StockRules:
+    """The settings that decide about quantities."""
+    return StockRules(
+        location=settings.inventory_location,
+        total_to_default=settings.inventory_total_to_default,
+        location_map=dict(settings.inventory_location_map),
+        locations_except=frozenset(settings.inventory_locations_except),
+        skus=None if settings.inventory_skus is None else frozenset(settings.inventory_skus),
+        buffer_units=settings.inventory_buffer.units,
+        buffer_share=settings.inventory_buffer.share,
+        stale_after=settings.inventory_stale_after,
     )
 
 

@@ -59,6 +59,10 @@ class Watcher(Protocol):
         """An attempt ended with an outcome; `row` is as it was claimed."""
         ...
 
+    def committed(self) -> None:
+        """Such a transaction is on disk; called on the event loop, where the other two are not."""
+        ...
+
 
 class Signal:
     """A bell with one listener: `ring` any number of times, the listener wakes once."""

@@ -25,6 +25,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from daemon.core.lanes import Lane
 from daemon.core.owed import Change, Failed, Outcome, Owed, Page, Settled, Wanted
+from daemon.store.database import Tx
 
 
 class Known(Protocol):
@@ -57,6 +58,15 @@ class Attempt(Protocol):
 
     async def neighbours(self, flow: str) -> Sequence[Owed]:
         """The rows of a flow in the same group, oldest first; nobody else changes them while this attempt runs."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A flow that stores more of a page than what is owed: links, levels. The poller asks for this one by itself."""
+
+    def keep(self, tx: Tx, page: Page, now_ms: int) -> None:
+        """Store it; runs before `decide`, in the transaction of the page, its cursor and the hints it answers."""
         ...
 
 

@@ -20,7 +20,7 @@ from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows, Watcher
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Keeps
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 from daemon.store.hints import Hint
@@ -176,6 +176,8 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
         moved = [
             move
             for change in page.changes
@@ -195,6 +197,8 @@ async def stage_page(
     if page.skipped:
         engine.observer.record(flow.name, "skipped", page.skipped)
     announce(engine, flow.name, moved)
+    for watcher in engine.watchers:
+        watcher.committed()
 
 
 def announce(engine: Engine, flow: str, moved: Sequence[outbox.Moved]) -> None:

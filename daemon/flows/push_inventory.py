@@ -49,6 +49,7 @@ from daemon.core.stock import StockRules, Why, Withhold
 from daemon.core.tiktok_catalogue_errors import word_of
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Rejected, Retry
 from daemon.errors import ApiError
+from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.stock_plan import NOT_OURS, Planner
 from daemon.flows.stock_reader import NAME, StockReader
@@ -66,6 +67,8 @@ _KINDS = {
     "stock_of_platform_warehouse": Kind.PLATFORM,
     "preowned_quantity": Kind.PREOWNED,
 }
+_CLOSED = frozenset({12052097, 12052530, 12052531, 12052532})
+"""TikTok's codes for a warehouse that may not be named: unknown, not the shop's, disabled, not for deliveries."""
 _NOT_LIVE = frozenset({"product_not_live", "product_unknown", "sku_not_of_product"})
 _OF_ONE_SKU = frozenset(
     {*_KINDS, "stock_locked_by_campaign", "warehouse_set_wrong", "quantity_out_of_range", "stock_in_global_screen"}
@@ -94,6 +97,8 @@ class PushInventory:
         self.reader = StockReader(database, clock, rules)
         self.reading = False
         """A reading of the source is under way; what it marks is judged when it has ended."""
+        self.bell = Signal()
+        """Rung when SKUs were marked; the judge listens."""
         self.fresh = max(3 * every, timedelta(minutes=5))
         """How old a whole reading may be for its figures to be taken as true."""
         self._database = database
@@ -106,14 +111,16 @@ class PushInventory:
         now_ms = self._clock.now_ms()
         self.reading = True
         try:
-            await self.reader.changed(self._pipe17, cursor)
+            complete = await self.reader.changed(self._pipe17, cursor)
         finally:
             self.reading = False
-        yield Page((), cursor=str(now_ms))
+            self.bell.ring()
+        yield Page((), cursor=str(now_ms) if complete else None)
 
     async def read(self, keys: Sequence[str]) -> Page:
         """`keys`: SKUs of Pipe17."""
         await self.reader.whole(self._pipe17, sorted(keys))
+        self.bell.ring()
         return Page(())
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
@@ -125,7 +132,11 @@ class PushInventory:
         if record["preowned"]:
             return _preowned(record, row)
         return Wanted(
-            State.READY, dict(record), digest(record["levels"]), summary=f"stock {sum(record['levels'].values())}"
+            State.READY,
+            dict(record),
+            digest(record["levels"]),
+            summary=f"stock {sum(record['levels'].values())}",
+            late=record["late"],
         )
 
     async def deliver(self, attempt: Attempt) -> Outcome:
@@ -211,7 +222,7 @@ class PushInventory:
         if word == "stock_locked_by_campaign":
             return await self._locked(row)
         if word == "warehouse_set_wrong":
-            return await self._other_warehouses(row, said)
+            return await self._other_warehouses(row, failure, said)
         if word == "quantity_out_of_range" and not any(row.payload["levels"].values()):
             return (await self._deactivate(row.group, [row]))[row.key]
         if word.startswith("tiktok_"):
@@ -240,9 +251,11 @@ class PushInventory:
         due_ms = self._clock.now_ms() + milliseconds(CAMPAIGN_RECHECK)
         return Later(due_ms, text, code="stock_locked_by_campaign")
 
-    async def _other_warehouses(self, row: Owed, said: str) -> Outcome | Failed:
-        """The SKU has other warehouses than we know: read them, and have it worked out again, once."""
+    async def _other_warehouses(self, row: Owed, failure: SkuFailure, said: str) -> Outcome | Failed:
+        """The SKU has other warehouses than we know, or one is closed: have it worked out again for those in use."""
+        closed = {place for place, code in failure.by_warehouse.items() if code in _CLOSED}
         live = (await self._live([row.key])).get(row.key, {})
+        live = {place: units for place, units in live.items() if place not in closed}
         if not live or set(live) == set(row.payload["levels"]):
             return Refused("warehouse_set_wrong", f"TikTok refuses the warehouses of SKU {_sku(row)}: {said}")
         now_ms = self._clock.now_ms()
@@ -252,6 +265,7 @@ class PushInventory:
             mark_id(tx, row.key, Cause.LINK, now_ms)
 
         await self._database.write(work)
+        self.bell.ring()
         return Dropped("TikTok keeps it in other warehouses than before; worked out again for those")
 
     async def _deactivate(self, product_id: str, rows: Sequence[Owed]) -> dict[str, Outcome | Failed]:

@@ -143,6 +143,8 @@ class Pusher:
         moved = await self._engine.database.write(work)
         for row, outcome, move in zip(rows, outcomes, moved, strict=True):
             self._observe(row, outcome, move, now_ms)
+        for watcher in self._engine.watchers:
+            watcher.committed()
 
     def _observe(self, row: Owed, outcome: Outcome | Settled | Failed, moved: outbox.Moved, now_ms: int) -> None:
         observer = self._engine.observer

@@ -30,7 +30,7 @@ from daemon.core.owed import Change
 from daemon.core.spans import milliseconds
 from daemon.core.stock import Publish
 from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objection
-from daemon.flows.engine import Engine, Signal, StoredRows
+from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
 from daemon.flows.push_inventory import PushInventory
 from daemon.flows.stock_plan import Planner, WorkedOut
@@ -64,7 +64,6 @@ class StockJudge:
     """The loop; see the module."""
 
     def __init__(self, engine: Engine, flow: PushInventory, guard: Decimal) -> None:
-        self.bell = Signal()
         self._engine = engine
         self._flow = flow
         self._guard = guard
@@ -73,7 +72,7 @@ class StockJudge:
         """Forever."""
         while True:
             await self.once()
-            await self.bell.wait(LOOK_EVERY_S)
+            await self._flow.bell.wait(LOOK_EVERY_S)
 
     async def once(self) -> None:
         """Judge everything that is marked now."""
@@ -171,7 +170,7 @@ class StockJudge:
     def _stage(self, tx: Tx, now_ms: int) -> _Pass:
         planner, known, found = Planner(tx, self._flow.rules, now_ms, self._flow.fresh), StoredRows(tx), _Pass()
         weighed = tx.all("stock_to_stage", (AT_ONCE,))
-        for sku_id, changed_at_ms, cause, effect in weighed:
+        for sku_id, changed_at_ms, effect in weighed:
             worked = _work_out(tx, planner, sku_id)
             now_is = _weight(worked)[2] if worked is not None else Effect.USUAL
             if effect not in (APPROVED, now_is) and now_is is not Effect.USUAL:
@@ -180,51 +179,43 @@ class StockJudge:
                 continue
             tx.run("stock_settled", (sku_id,))
             if worked is not None:
-                self._stage_one(tx, worked, known, found, changed_at_ms, late=cause == Cause.RESYNC, now_ms=now_ms)
+                move = stage(tx, self._flow, worked, known, changed_at_ms, now_ms)
+                found.moved += [] if move is None else [move]
         found.more = found.more or len(weighed) == AT_ONCE
         return found
 
-    def _stage_one(
-        self,
-        tx: Tx,
-        worked: WorkedOut,
-        known: StoredRows,
-        found: _Pass,
-        changed_at_ms: int,
-        *,
-        late: bool,
-        now_ms: int,
-    ) -> None:
-        link, plan = worked.link, worked.plan
-        before, after, effect = _weight(worked)
-        if effect is Effect.ZEROED:
-            tx.run("stock_zeroed_put", (link.sku_id, now_ms))
-        elif after:
-            tx.run("stock_zeroed_drop", (link.sku_id,))
-        if plan is not None and not (isinstance(plan, Publish) and not plan.partial):
-            tx.run("stock_doubtful_put", (link.sku_id,))
-        if not worked.drop and not isinstance(plan, Publish):
-            return
-        if isinstance(plan, Publish) and plan.partial and before == after:
-            row = known.row(self._flow.name, link.sku_id)
-            if row is None:
-                return
-        record = {
-            "sku": link.seller_sku,
-            "drop": worked.drop,
-            "preowned": link.kind is Kind.PREOWNED,
-            "levels": dict(plan.quantities) if isinstance(plan, Publish) else {},
-            "late": late,
-        }
-        stamp = digest([record["drop"], record["preowned"], record["levels"]])
-        change = Change(link.sku_id, link.product_id, record, stamp, 0, changed_at_ms)
-        moved = stage_change(tx, self._flow, change, known, now_ms)
-        if moved is not None:
-            found.moved.append(moved)
+
+def stage(
+    tx: Tx,
+    flow: PushInventory,
+    worked: WorkedOut,
+    known: StoredRows,
+    changed_at_ms: int,
+    now_ms: int,
+    *,
+    late: bool = False,
+) -> Moved | None:
+    """Make a row of what was worked out for a SKU; None when it asks for nothing. `late`: behind everything else."""
+    link, plan = worked.link, worked.plan
+    before, after, effect = _weight(worked)
+    if effect is Effect.ZEROED:
+        tx.run("stock_zeroed_put", (link.sku_id, now_ms))
+    elif after:
+        tx.run("stock_zeroed_drop", (link.sku_id,))
+    preowned = link.kind is Kind.PREOWNED
+    if plan is not None and (not isinstance(plan, Publish) or plan.partial):
+        tx.run("stock_doubtful_put", (link.sku_id,))
+        if not isinstance(plan, Publish) or preowned or (before == after and known.row(flow.name, link.sku_id) is None):
+            return None
+    levels = dict(plan.quantities) if isinstance(plan, Publish) else {}
+    record = {"sku": link.seller_sku, "drop": worked.drop, "preowned": preowned, "levels": levels, "late": late}
+    stamp = f"{now_ms}:{digest([worked.drop, preowned, levels])}"
+    change = Change(link.sku_id, link.product_id, record, stamp, 0, changed_at_ms)
+    return stage_change(tx, flow, change, known, now_ms)
 
 
 def approve(tx: Tx, flow: str, now_ms: int, by: str) -> dict[str, Any]:
-    """Let what the guard holds pass. The daemon wakes its judge afterwards: `judge.bell.ring()`."""
+    """Let what the guard holds pass. The daemon wakes its judge afterwards: `flow.bell.ring()`."""
     tripped = facts.get(tx, FACT)
     if not tripped:
         return {"approved": False, "problem": "the inventory guard holds nothing"}

@@ -1,7 +1,7 @@
 """Orders take stock the moment they are seen: the watcher of the orders flow that keeps the reservations.
 
 In the transaction that stages or finishes an order its units are reserved, handed on, or given back, and the SKUs
-behind them are marked to be worked out again; `rung` is called when there are any.
+behind them are marked to be worked out again; `rung` is called when any are.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class StockOfOrders:
 
     def __init__(self, rung: Callable[[], None]) -> None:
         self._rung = rung
+        self._marked = False
 
     def staged(self, tx: Tx, flow: str, key: str, before: Owed | None, wanted: Wanted, now_ms: int) -> None:
         if flow != pull_orders.NAME:
@@ -45,5 +46,9 @@ class StockOfOrders:
     def _mark(self, tx: Tx, skus: Collection[str], now_ms: int) -> None:
         for sku in skus:
             levels.mark(tx, sku, Cause.ORDER, now_ms)
-        if skus:
+            self._marked = True
+
+    def committed(self) -> None:
+        if self._marked:
+            self._marked = False
             self._rung()

@@ -70,20 +70,28 @@ class StockReader:
         self._clock = clock
         self._rules = rules
 
-    async def changed(self, pipe17: Pipe17, cursor: str | None) -> None:
-        """Read what changed since `cursor` (None: everything); raises what the reading raises."""
+    async def changed(self, pipe17: Pipe17, cursor: str | None) -> bool:
+        """Read what changed since `cursor` (None: everything); raises what the reading raises.
+
+        False when everything was asked for and nothing came: that is not known to be so, and is asked for again.
+        """
         now_ms = self._clock.now_ms()
         since_ms = None if cursor is None else max(int(cursor) - milliseconds(OVERLAP), 0)
         try:
             several: set[str] = set()
+            shown = 0
             async for rows in self.pages(pipe17, since_ms):
                 several |= await self.store(rows)
+                shown += len(rows)
+            if since_ms is None and not shown:
+                return False
             if since_ms is not None:
                 await self.whole(pipe17, sorted(several | await self._doubtful()))
         except Exception:
             await self._database.write(lambda tx: _failed(tx, now_ms))
             raise
         await self._database.write(lambda tx: _read(tx, now_ms, self._clock.now_ms()))
+        return True
 
     async def pages(self, pipe17: Pipe17, since_ms: int | None, skip: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
         """Rows changed since then, oldest change first."""

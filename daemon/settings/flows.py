@@ -35,7 +35,7 @@ class FlowSettings(BaseSettings):
 
     orders: Pull = flow_setting("pull", "pull or off")
     fulfillments: Push = flow_setting("push", "push or off")
-    inventory: Push = flow_setting("push", "push or off", since=PLANNED)
+    inventory: Push = flow_setting("push", "push or off")
     products: PullOrPush = flow_setting("pull", "pull, push or off", since=PLANNED)
     locations: Pull = flow_setting("pull", "pull or off", since=PLANNED)
     returns: AnyDirection = flow_setting("pull", "pull, push, both or off", since=PLANNED)
@@ -44,7 +44,7 @@ class FlowSettings(BaseSettings):
 
     orders_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
     fulfillments_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
-    inventory_every: Every = flow_setting("60s", "time between two polls, 1s to 1d", since=PLANNED)
+    inventory_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
     products_every: Every = flow_setting("5m", "time between two polls, 1s to 1d", since=PLANNED)
     locations_every: Every = flow_setting("1h", "time between two polls, 1s to 1d", since=PLANNED)
     returns_every: Every = flow_setting("5m", "time between two polls, 1s to 1d", since=PLANNED)

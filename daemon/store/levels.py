@@ -113,3 +113,13 @@ def mark(tx: Tx, seller_sku: str, cause: Cause, now_ms: int) -> None:
 def mark_id(tx: Tx, sku_id: str, cause: Cause, now_ms: int) -> None:
     """The same by TikTok's id."""
     tx.run("stock_changed", (sku_id, now_ms, cause.value))
+
+
+def any_known(tx: Tx) -> bool:
+    """Whether Pipe17 has ever shown any stock."""
+    return tx.one("levels_any") is not None
+
+
+def unseen(tx: Tx, sweep: int, limit: int) -> list[str]:
+    """SKUs with a row that this sweep has not shown."""
+    return [sku for (sku,) in tx.all("levels_unseen", (sweep, limit))]

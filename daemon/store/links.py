@@ -96,13 +96,24 @@ def put(tx: Tx, seen: SkuSeen, now_ms: int) -> tuple[str, ...]:
     place = dumps([{"id": warehouse, "quantity": quantity} for warehouse, quantity in seen.warehouses])
     values = (seen.sku_id, seen.product_id, seen.seller_sku, seen.status, seen.kind.value, place, now_ms, now_ms)
     tx.run("link_put", values)
+    if before is None or before.gone_at_ms is not None or _says_more_of_stock(before, seen):
+        tx.run("stock_changed", (seen.sku_id, now_ms, "link"))
     if before is None or before.gone_at_ms is not None:
         return (seen.seller_sku,)
     return () if before.seller_sku == seen.seller_sku else (before.seller_sku, seen.seller_sku)
 
 
+def _says_more_of_stock(before: Link, seen: SkuSeen) -> bool:
+    """Whether the quantity of the SKU must be worked out again (store/levels.py)."""
+    places = {place for place, _ in before.warehouses} != {place for place, _ in seen.warehouses}
+    kind = before.kind if seen.kind is Kind.NORMAL and before.kind is not Kind.PREOWNED else seen.kind
+    known = (before.product_id, before.seller_sku, before.status, before.kind)
+    return places or known != (seen.product_id, seen.seller_sku, seen.status, kind)
+
+
 def gone(tx: Tx, sku_id: str, now_ms: int) -> None:
     """TikTok no longer has this SKU."""
+    tx.run("stock_changed", (sku_id, now_ms, "link"))
     tx.run("link_gone", (now_ms, now_ms, sku_id))
 
 

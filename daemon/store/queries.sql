@@ -357,7 +357,9 @@ INSERT INTO links (
 ON CONFLICT (sku_id) DO UPDATE SET
     product_id = excluded.product_id,
     pipe17_product_id = CASE WHEN links.seller_sku = excluded.seller_sku THEN links.pipe17_product_id ELSE '' END,
-    seller_sku = excluded.seller_sku, status = excluded.status, kind = excluded.kind, warehouses = excluded.warehouses,
+    seller_sku = excluded.seller_sku, status = excluded.status, warehouses = excluded.warehouses,
+    kind = CASE WHEN excluded.kind = 'normal' AND links.kind IN ('bundle', 'shared', 'platform') THEN links.kind
+        ELSE excluded.kind END,
     seen_at_ms = excluded.seen_at_ms, gone_at_ms = NULL, updated_at_ms = excluded.updated_at_ms;
 
 -- name: link_gone
@@ -439,7 +441,7 @@ SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' AND cause
 UPDATE stock_changes SET effect = ?, before_units = ?, after_units = ? WHERE sku_id = ?;
 
 -- name: stock_to_stage
-SELECT sku_id, changed_at_ms, cause, effect FROM stock_changes WHERE held = 0 AND effect <> '' LIMIT ?;
+SELECT sku_id, changed_at_ms, effect FROM stock_changes WHERE held = 0 AND effect <> '' LIMIT ?;
 
 -- name: stock_settled
 DELETE FROM stock_changes WHERE sku_id = ?;
@@ -521,8 +523,17 @@ UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
 -- name: reservations_unexplained
 SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
 
--- A resync sends a level again that TikTok has accepted before.
--- name: outbox_again
-UPDATE outbox SET accepted_digest = '', state = ?, queued = 1, finished_at_ms = NULL, rank_ms = ?, version = version + 1,
-    updated_at_ms = ?, changed_at_ms = ?, reason = ''
-WHERE id = ? AND state = ? AND busy = 0;
+-- A resync sends again what TikTok has accepted before.
+-- name: outbox_forget_accepted
+UPDATE outbox SET accepted_digest = '' WHERE id = ? AND state = 'done' AND busy = 0;
+
+-- Rows of a flow that wait behind everything else (LATE_MS).
+-- name: outbox_late_any
+SELECT id FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ? LIMIT 1;
+
+-- name: outbox_late_count
+SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
+
+-- name: exceptions_of_code
+SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
+
