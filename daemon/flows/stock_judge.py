@@ -30,6 +30,7 @@ from daemon.core.owed import Change
 from daemon.core.spans import milliseconds
 from daemon.core.stock import Publish
 from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objection
+from daemon.flows import stock_alarms
 from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
 from daemon.flows.push_inventory import PushInventory
@@ -72,7 +73,11 @@ class StockJudge:
         """Forever."""
         while True:
             await self.once()
+            await self._engine.database.write(self._look)
             await self._flow.bell.wait(LOOK_EVERY_S)
+
+    def _look(self, tx: Tx) -> None:
+        stock_alarms.look(tx, self._flow.rules, self._engine.clock.now_ms())
 
     async def once(self) -> None:
         """Judge everything that is marked now."""
