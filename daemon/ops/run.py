@@ -156,7 +156,14 @@ async def serve(
 
 def _running_flows(settings: Settings) -> tuple[str, ...]:
     return tuple(
-        flow for flow, on in (("orders", settings.orders), ("fulfillments", settings.fulfillments)) if on != "off"
+        flow
+        for flow, on in (
+            ("orders", settings.orders.pulls),
+            ("fulfillments", settings.fulfillments.pushes),
+            ("locations", settings.locations.pulls),
+            ("products", settings.products == "pull"),
+        )
+        if on
     )
 
 

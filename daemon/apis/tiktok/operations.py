@@ -58,6 +58,7 @@ _TABLE = (
     Operation("products.search", "POST", ("/product/202502/products/search",), _PRODUCTS),
     Operation("products.get", "GET", ("/product/202309/products/{product_id}",), _PRODUCTS),
     Operation("products.deactivate", "POST", ("/product/202309/products/deactivate",), _PRODUCT_WRITE, write=True),
+    Operation("categories.attributes", "GET", ("/product/202309/categories/{category_id}/attributes",), _PRODUCTS),
     Operation("inventory.search", "POST", ("/product/202309/inventory/search",), _PRODUCTS),
     Operation(
         "inventory.update",

@@ -255,6 +255,13 @@ ROUTES = (
         PRODUCTS,
         query={"return_under_review_version": False, "return_draft_version": False, "locale": False},
     ),
+    Route(
+        "categories.attributes",
+        "GET",
+        "/product/202309/categories/{category_id}/attributes",
+        PRODUCTS,
+        query={"category_version": False, "locale": False},
+    ),
     Route("products.activate", "POST", "/product/202309/products/activate", PRODUCT_WRITE, body=PRODUCT_IDS),
     Route("products.deactivate", "POST", "/product/202309/products/deactivate", PRODUCT_WRITE, body=PRODUCT_IDS),
     Route(

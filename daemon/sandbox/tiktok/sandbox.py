@@ -88,6 +88,7 @@ class TikTokSandbox:
             "prerequisites.check": self.logistics.prerequisites,
             "products.search": self.catalogue.search,
             "products.get": self.catalogue.detail,
+            "categories.attributes": self.catalogue.attributes,
             "products.activate": self.catalogue.activate,
             "products.deactivate": self.catalogue.deactivate,
             "inventory.search": self.stock.search,
