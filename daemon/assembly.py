@@ -20,17 +20,22 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
+from daemon.core.follow_ups import FollowUpRules
 from daemon.core.orders import OrderRules
 from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
+from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
 from daemon.flows.push_inventory import PushInventory
+from daemon.flows.send_messages import SendMessages
 from daemon.flows.stock_orders import StockOfOrders
+from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
 from daemon.store.database import Database
@@ -70,6 +75,13 @@ class Parts:
     ownership: Ownership
     flows: Sequence[tuple[Flow, str]]
     """Each flow with the system its source reads."""
+    followers: Sequence[Sender]
+    """Flows without a source: their rows follow from successes of the others."""
+
+    @property
+    def senders(self) -> tuple[Sender, ...]:
+        """Everything that writes."""
+        return (*(flow for flow, _ in self.flows), *self.followers)
 
 
 def assemble(
@@ -95,7 +107,8 @@ def assemble(
     stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
     if stock is not None:
         engine.watchers = (StockOfOrders(stock.bell.ring),)
-    return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows)
+    followers = followers_of(settings, clock, tiktok)
+    return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
 
 def flows_of(
@@ -110,7 +123,8 @@ def flows_of(
     """The flows that are switched on, each with the system its source reads."""
     flows: list[tuple[Flow, str]] = []
     if settings.orders == "pull":
-        orders = PullOrders(tiktok, pipe17, clock, order_rules(settings, clock), settings.orders_every, ownership)
+        rules, afterwards = order_rules(settings, clock), follow_up_rules(settings)
+        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards)
         flows.append((orders, "tiktok"))
     if settings.fulfillments == "push":
         shipping = ShippingRules(
@@ -127,7 +141,24 @@ def flows_of(
     if settings.inventory == "push":
         every = settings.inventory_every
         flows.append((PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every), "pipe17"))
+    if settings.locations == "pull":
+        locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
+        flows.append((locations, "tiktok"))
+    if settings.products == "pull":
+        every, required_only = settings.products_every, settings.products_only_required_attributes
+        products = PullProducts(tiktok, pipe17, clock, every, ownership, database, required_only=required_only)
+        flows.append((products, "tiktok"))
     return flows
+
+
+def followers_of(settings: Settings, clock: Clock, tiktok: TikTok) -> list[Sender]:
+    """The flows without a source that are switched on."""
+    asked, followers = follow_up_rules(settings), list[Sender]()
+    if settings.orders == "pull" and (asked.text or asked.card):
+        followers.append(SendMessages(tiktok, clock, settings.orders_message))
+    if settings.orders == "pull" and asked.references:
+        followers.append(WriteReferences(tiktok, clock))
+    return followers
 
 
 def connect(
@@ -182,6 +213,15 @@ def stock_rules(settings: Settings) -> StockRules:
         buffer_units=settings.inventory_buffer.units,
         buffer_share=settings.inventory_buffer.share,
         stale_after=settings.inventory_stale_after,
+    )
+
+
+def follow_up_rules(settings: Settings) -> FollowUpRules:
+    """The settings that decide what follows from an order in Pipe17."""
+    return FollowUpRules(
+        text=bool(settings.orders_message),
+        card=settings.orders_send_order_card,
+        references=settings.orders_push_references,
     )
 
 

@@ -5,6 +5,9 @@
     deliver  reads the order *again*, plans again, then creates it or puts what differs
     settle   asks Pipe17 for `ext:<order id>`
 
+What follows from an order that Pipe17 has now (a message to the buyer, our ids at TikTok) is staged with that success
+(core/follow_ups.py).
+
 Orders that a person asks for (`pull`, `backfill`) come the same way, marked as `Change.asked`. From when on they are
 wanted even when shipped is kept in the row, because `deliver` plans again.
 
@@ -26,6 +29,7 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
 from daemon.core.findings import Finding
+from daemon.core.follow_ups import FollowUpRules, follow_ups
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
@@ -67,6 +71,7 @@ SLICE = timedelta(days=7)
 BACKFILL_PAGE = 20
 """Orders a backfill reads at once: few, so that those of the present never wait for many of the past."""
 GONE_RECHECK = timedelta(minutes=5)
+NOTHING_FOLLOWS = FollowUpRules()
 
 
 class PullOrders:
@@ -77,7 +82,14 @@ class PullOrders:
     concurrency = 64
 
     def __init__(
-        self, tiktok: TikTok, pipe17: Pipe17, clock: Clock, rules: OrderRules, every: timedelta, ownership: Ownership
+        self,
+        tiktok: TikTok,
+        pipe17: Pipe17,
+        clock: Clock,
+        rules: OrderRules,
+        every: timedelta,
+        ownership: Ownership,
+        afterwards: FollowUpRules = NOTHING_FOLLOWS,
     ) -> None:
         self.every = every
         self.wanted_since_ms: int | None = None
@@ -92,6 +104,7 @@ class PullOrders:
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
+        self._afterwards = afterwards
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
@@ -183,10 +196,10 @@ class PullOrders:
             again_ms = plan.look_again_at_ms or self._clock.now_ms() + milliseconds(timedelta(hours=1))
             return Later(again_ms, _why(plan), held=True, payload=payload, source_version=version)
         document, wanted = plan.document, digest(essential(plan.document))
-        remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
+        remote_id, unchanged, fresh = row.remote_id, row.accepted_digest == wanted, False
         late: tuple[Finding, ...] = ()
         if not unchanged:
-            remote_id, late, unchanged = await self._send(row, document)
+            remote_id, late, unchanged, fresh = await self._send(row, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -202,21 +215,22 @@ class PullOrders:
             source_version=version,
             findings=(*plan.findings, *late),
             unchanged=unchanged,
+            follow_ups=follow_ups(row, remote_id, payload, self._afterwards, self._clock.now_ms(), fresh=fresh),
         )
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool, bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent, made just now)."""
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
-                return "", (), False
+                return "", (), False, False
         else:
             created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
-                return remote_id, (), False
+                return remote_id, (), False, True
         accepted = _accepted(row)
         body = changes(current, document, accepted)
         late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
@@ -228,7 +242,7 @@ class PullOrders:
                     raise
                 text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
-        return remote_id, late, not body
+        return remote_id, late, not body, False
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -246,6 +260,7 @@ class PullOrders:
             result={"document": document},
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
+            follow_ups=follow_ups(row, remote_id, row.payload, self._afterwards, self._clock.now_ms(), fresh=False),
         )
 
     def _plan(

@@ -22,7 +22,8 @@ Every = Annotated[timedelta, read_by(grammar.duration_between("1s", "1d"))]
 HoldWindow = Annotated[timedelta, read_by(grammar.duration_between("0s", "30d"))]
 Start = Annotated[Since | None, read_by(grammar.since)]
 Race = Annotated[CancelRace, read_by(grammar.one_of(*CancelRace))]
-Message = Annotated[str, read_by(grammar.template("order_id", "buyer_name", "shop_name", "ship_by"), "")]
+Message = Annotated[str, read_by(grammar.template, "")]
+Limit = Annotated[int | None, read_by(grammar.count_between(1, 1_000_000))]
 Pairs = Annotated[Mapping[str, str], read_by(grammar.pairs, grammar.NO_PAIRS)]
 
 flow_setting = partial(setting, section="Flows: direction and pace")
@@ -36,8 +37,8 @@ class FlowSettings(BaseSettings):
     orders: Pull = flow_setting("pull", "pull or off")
     fulfillments: Push = flow_setting("push", "push or off")
     inventory: Push = flow_setting("push", "push or off")
-    products: PullOrPush = flow_setting("pull", "pull, push or off", since=PLANNED)
-    locations: Pull = flow_setting("pull", "pull or off", since=PLANNED)
+    products: PullOrPush = flow_setting("pull", "pull or off; push comes with a later version")
+    locations: Pull = flow_setting("pull", "pull or off")
     returns: AnyDirection = flow_setting("pull", "pull, push, both or off", since=PLANNED)
     refunds: AnyDirection = flow_setting("pull", "pull, push, both or off", since=PLANNED)
     statements: Pull = flow_setting("pull", "pull or off", since=PLANNED)
@@ -45,8 +46,8 @@ class FlowSettings(BaseSettings):
     orders_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
     fulfillments_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
     inventory_every: Every = flow_setting("60s", "time between two polls, 1s to 1d")
-    products_every: Every = flow_setting("5m", "time between two polls, 1s to 1d", since=PLANNED)
-    locations_every: Every = flow_setting("1h", "time between two polls, 1s to 1d", since=PLANNED)
+    products_every: Every = flow_setting("5m", "time between two polls, 1s to 1d")
+    locations_every: Every = flow_setting("1h", "time between two polls, 1s to 1d")
     returns_every: Every = flow_setting("5m", "time between two polls, 1s to 1d", since=PLANNED)
     refunds_every: Every = flow_setting("5m", "time between two polls, 1s to 1d", since=PLANNED)
     statements_every: Every = flow_setting("1h", "time between two polls, 1s to 1d", since=PLANNED)
@@ -61,11 +62,13 @@ class FlowSettings(BaseSettings):
     orders_hold: HoldWindow = order_setting("60m", "the modification window, counted from payment; 0s to 30d")
     orders_virtual_bundles: Boolean = order_setting("true", "send virtual bundles to Pipe17 as their parts")
     orders_message: Message = order_setting(
-        "",
-        "message to the buyer of a new order, with {order_id}, {buyer_name}, {shop_name}, {ship_by}; empty is off",
-        since=PLANNED,
+        "", "message to the buyer of a new order, with {order_id}, {buyer_name}, {shop_name}, {ship_by}; empty is off"
     )
-    orders_send_order_card: Boolean = order_setting("false", "send the order card to the buyer", since=PLANNED)
+    orders_send_order_card: Boolean = order_setting("false", "send the order card to the buyer of a new order")
+    orders_push_references: Boolean = order_setting("true", "write Pipe17's ids of the order and its lines to TikTok")
+    orders_daily_limit: Limit = order_setting(
+        "", "orders a day that TikTok allows the shop on probation, such as 100; empty watches none"
+    )
     orders_cancel_race: Race = order_setting(
         "hold", "ship or hold: what a buyer's pending cancel does to a tracking push"
     )

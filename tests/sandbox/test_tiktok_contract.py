@@ -20,6 +20,7 @@ CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in (HERE / "samples" / "tiktok").glob("*.json")}
 PROVIDERS = "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"
 MARK = "/fulfillment/202610/orders/{order_id}/packages"
+TALK = "/customer_service/202606/conversations/{conversation_id}/messages"
 BUNDLE = UnitSpec("SET", "30", parts=(("A", 2, "10"), ("B", 1, "10")))
 
 
@@ -92,6 +93,25 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     yield call("PUT", "/event/202309/webhooks", hook)
     yield call("GET", "/event/202309/webhooks")
     yield call("DELETE", "/event/202309/webhooks", {"event_type": "ORDER_STATUS_CHANGE"})
+    path = "/order/202406/orders/external_orders"
+    for reference in (reference_of(shop, shipped), reference_of(shop, "1" * 18)):
+        yield call("POST", path, {"orders": [reference]})
+    path = "/order/202406/orders/{order_id}/external_orders"
+    for order_id in (shipped, split):
+        query = {"platform": "ORDER_MANAGEMENT_SYSTEM"}
+        yield call("GET", path.replace("{order_id}", order_id), None, path, query=query)
+    path = "/customer_service/202309/conversations"
+    opened = call("POST", path, {"buyer_user_id": shop.sandbox.order(shipped).user_id})
+    yield opened
+    conversation = opened[2]["data"]["conversation_id"]
+    for version in ("202606", "202309"):
+        path = f"/customer_service/{version}/conversations/{{conversation_id}}/messages"
+        body = {"type": "TEXT", "content": '{"content":"Thank you"}'}
+        yield call("POST", path.replace("{conversation_id}", conversation), body, TALK)
+    shop.sandbox.write_as_buyer("Hello")
+    path = "/customer_service/202309/conversations/{conversation_id}/messages"
+    for size in ("2", "10"):
+        yield call("GET", path.replace("{conversation_id}", conversation), None, path, query={"page_size": size})
     shop.sandbox.logistics.failed = {"BANk_ACCOUNT": ["no account"], "SOMETHING_NEW": []}
     yield call("GET", "/product/202312/prerequisites")
 
@@ -137,10 +157,19 @@ def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     for row in (level, {**level, "warehouse_id": "99"}):
         body = {"skus": [{"id": id_of("A", "sku"), "inventory": [row]}]}
         yield call("POST", update.replace("{product_id}", plain), body, update)
+    attributes = "/product/202309/categories/{category_id}/attributes"
+    yield call("GET", attributes.replace("{category_id}", id_of("T-shirts", "category")), None, attributes)
     for word in ("deactivate", "activate"):
         yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
     shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]
     yield call("GET", "/fbt/202408/warehouses")
+
+
+def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
+    order = shop.sandbox.book.orders.get(order_id)
+    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
+    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
+    return {"id": order_id, "external_order": external}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -214,6 +243,11 @@ def kinds(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         ("get-shipping-providers", "get", PROVIDERS),
         ("get-warehouse-list", "get", "/logistics/202309/warehouses"),
         ("check-listing-prerequisites", "get", "/product/202312/prerequisites"),
+        ("add-external-order-references", "post", "/order/202406/orders/external_orders"),
+        ("get-external-order-references", "get", "/order/202406/orders/{order_id}/external_orders"),
+        ("create-conversation", "post", "/customer_service/202309/conversations"),
+        ("send-message", "post", TALK),
+        ("get-conversation-messages", "get", "/customer_service/202309/conversations/{conversation_id}/messages"),
     ],
 )
 def test_members_have_the_types_of_the_official_sample(sample: str, method: str, path: str) -> None:
@@ -259,6 +293,8 @@ def test_official_requests_pass_the_door(sample: str) -> None:
     query.update(
         {name: value for name, value in (("sort_field", "update_time"), ("sort_order", "ASC")) if name in query}
     )
+    if "platform" in query:
+        query["platform"] = "SHOPIFY"
     body = official["request_sample"]
     if sample == "update-shop-webhook":
         assert body["address"].startswith("https://")

@@ -30,9 +30,11 @@ from daemon.apis.tiktok.goods import (
 )
 from daemon.apis.tiktok.grants import App
 from daemon.apis.tiktok.operations import OPERATIONS
+from daemon.apis.tiktok.references import References
 from daemon.apis.tiktok.session import SYSTEM, Session, judge
 from daemon.apis.tiktok.shops import Shop
 from daemon.apis.tiktok.signing import joined
+from daemon.apis.tiktok.talk import Talk
 from daemon.clock import Clock
 from daemon.core.carriers import Provider
 from daemon.core.lanes import Lane
@@ -101,6 +103,16 @@ class TikTok:
     def at(self, lane: Lane) -> TikTok:
         """The same client; its calls ride in `lane`."""
         return TikTok(self._session, lane)
+
+    @property
+    def talk(self) -> Talk:
+        """Conversations with buyers."""
+        return Talk(self._session, self._lane)
+
+    @property
+    def references(self) -> References:
+        """Other systems' ids of orders, kept at TikTok."""
+        return References(self._session, self._lane)
 
     @property
     def keeper(self) -> TokenKeeper:
@@ -261,6 +273,16 @@ class TikTok:
         except BadShape as shape:
             raise self._misshapen("products.get", shape) from None
         return found
+
+    async def category_attributes(self, category_id: str) -> list[dict[str, Any]]:
+        """The attributes of a leaf category; `is_requried` (TikTok's spelling) says which it demands."""
+        data = await self._session.call(
+            "categories.attributes", self._lane, ids={"category_id": category_id}, params={"category_version": "v2"}
+        )
+        try:
+            return _objects(record(data, "data"), "attributes")
+        except BadShape as shape:
+            raise self._misshapen("categories.attributes", shape) from None
 
     async def search_inventory(
         self, *, sku_ids: Sequence[str] = (), product_ids: Sequence[str] = ()

@@ -33,6 +33,9 @@ _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
 _PRODUCT_WRITE = "seller.product.write"
 _FBT = "seller.fbt.info"
+_REFERENCES_READ = "seller.order.ext_ref.read"
+_REFERENCES_WRITE = "seller.order.ext_ref.write"
+_SERVICE = "seller.customer_service"
 
 _TABLE = (
     Operation("shops.list", "GET", ("/authorization/202309/shops",), _AUTHORIZATION, cipher=False),
@@ -54,10 +57,26 @@ _TABLE = (
     Operation("webhooks.list", "GET", ("/event/202309/webhooks",), _AUTHORIZATION),
     Operation("webhooks.set", "PUT", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
     Operation("webhooks.delete", "DELETE", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
+    Operation("references.add", "POST", ("/order/202406/orders/external_orders",), _REFERENCES_WRITE, write=True),
+    Operation("references.get", "GET", ("/order/202406/orders/{order_id}/external_orders",), _REFERENCES_READ),
+    # Making a conversation that exists gives its id again, so a lost answer needs no look-up.
+    Operation("conversations.open", "POST", ("/customer_service/202309/conversations",), _SERVICE),
+    Operation(
+        "messages.send",
+        "POST",
+        (
+            "/customer_service/202606/conversations/{conversation_id}/messages",
+            "/customer_service/202309/conversations/{conversation_id}/messages",
+        ),
+        _SERVICE,
+        write=True,
+    ),
+    Operation("messages.list", "GET", ("/customer_service/202309/conversations/{conversation_id}/messages",), _SERVICE),
     Operation("prerequisites.check", "GET", ("/product/202312/prerequisites",), _PRODUCTS),
     Operation("products.search", "POST", ("/product/202502/products/search",), _PRODUCTS),
     Operation("products.get", "GET", ("/product/202309/products/{product_id}",), _PRODUCTS),
     Operation("products.deactivate", "POST", ("/product/202309/products/deactivate",), _PRODUCT_WRITE, write=True),
+    Operation("categories.attributes", "GET", ("/product/202309/categories/{category_id}/attributes",), _PRODUCTS),
     Operation("inventory.search", "POST", ("/product/202309/inventory/search",), _PRODUCTS),
     Operation(
         "inventory.update",

@@ -17,6 +17,8 @@ ALL_SCOPES = (
     "seller.authorization.info",
     "seller.shop.info",
     "seller.order.info",
+    "seller.order.ext_ref.read",
+    "seller.order.ext_ref.write",
     "seller.fulfillment.basic",
     "seller.fulfillment.package.write",
     "seller.logistics",
@@ -24,6 +26,7 @@ ALL_SCOPES = (
     "seller.product.write",
     "seller.return_refund.basic",
     "seller.finance.info",
+    "seller.customer_service",
 )
 """What a grant covers unless it says otherwise."""
 
@@ -85,6 +88,8 @@ class TikTokOptions:
 
     products_newest_first: bool = True
     """The order of a product search; the vendor promises none."""
+    required_attributes: tuple[str, ...] = ("Material",)
+    """Names of the attributes that every category requires."""
     product_hits: int = 10_000
     """A product search that matches more is refused (12052180)."""
     audit_after_ms: int = 5_000
@@ -108,6 +113,13 @@ class TikTokOptions:
     webhook_loss: float = 0.0
     webhook_jitter_ms: int = 0
     """Deliveries leave up to this much later, each on its own: they overtake each other."""
+
+    service_calls_per_day: int | None = 10_000
+    """Customer-service calls a day; above it 45101004. None: no limit."""
+    service_day_starts_ms: int = 8 * HOUR_MS
+    """When that day begins, after midnight UTC."""
+    sensitive_words: tuple[str, ...] = ("whatsapp",)
+    """A message with one of them is refused (45101006)."""
 
     split_units: bool | None = None
     """Whether units of one SKU may go into several packages; None: as the region has it."""

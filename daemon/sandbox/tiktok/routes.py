@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from daemon.sandbox.tiktok.external import PLATFORMS
 from daemon.sandbox.tiktok.shapes import Flag, Many, Members, Shape, Text, Whole
 
 ORDER_STATUSES = frozenset(
@@ -111,6 +112,27 @@ LEVEL = Members(
     frozenset({"quantity"}),
 )
 LEVELS = Members({"id": Text(), "inventory": Many(LEVEL)}, frozenset({"id", "inventory"}))
+
+SERVICE = ("seller.customer_service",)
+MESSAGE_TYPES = frozenset(
+    {
+        "COUPON_CARD",
+        "IMAGE",
+        "LOGISTICS_CARD",
+        "ORDER_CARD",
+        "PRODUCT_CARD",
+        "RETURN_REFUND_CARD",
+        "TEXT",
+        "VIDEO",
+    }
+)
+SAID: dict[str, Shape] = {"type": Text(MESSAGE_TYPES), "content": Text(limit=20_000)}
+EXTERNAL_LINES = Many(Members({"id": Text(), "origin_id": Text()}, frozenset({"id", "origin_id"})))
+EXTERNAL_ORDER: dict[str, Shape] = {"id": Text(), "platform": Text(PLATFORMS), "line_items": EXTERNAL_LINES}
+EXTERNAL = Members(
+    {"id": Text(), "external_order": Members(EXTERNAL_ORDER, frozenset(EXTERNAL_ORDER))},
+    frozenset({"id", "external_order"}),
+)
 
 ROUTES = (
     Route("shops.list", "GET", "/authorization/202309/shops", GRANT, Cipher.NO),
@@ -255,6 +277,13 @@ ROUTES = (
         PRODUCTS,
         query={"return_under_review_version": False, "return_draft_version": False, "locale": False},
     ),
+    Route(
+        "categories.attributes",
+        "GET",
+        "/product/202309/categories/{category_id}/attributes",
+        PRODUCTS,
+        query={"category_version": False, "locale": False},
+    ),
     Route("products.activate", "POST", "/product/202309/products/activate", PRODUCT_WRITE, body=PRODUCT_IDS),
     Route("products.deactivate", "POST", "/product/202309/products/deactivate", PRODUCT_WRITE, body=PRODUCT_IDS),
     Route(
@@ -272,6 +301,50 @@ ROUTES = (
         body=Members({"skus": Many(LEVELS, 1000)}, frozenset({"skus"})),
     ),
     Route("fbt.warehouses", "GET", "/fbt/202408/warehouses", ("seller.fbt.info",)),
+    Route(
+        "references.add",
+        "POST",
+        "/order/202406/orders/external_orders",
+        ("seller.order.ext_ref.write", "seller.order.ext_ref.write.custom"),
+        body=Members({"orders": Many(EXTERNAL)}, frozenset({"orders"})),
+    ),
+    Route(
+        "references.get",
+        "GET",
+        "/order/202406/orders/{order_id}/external_orders",
+        ("seller.order.ext_ref.read",),
+        query={"platform": True},
+    ),
+    Route(
+        "conversations.open",
+        "POST",
+        "/customer_service/202309/conversations",
+        SERVICE,
+        body=Members({"buyer_user_id": Text()}, frozenset({"buyer_user_id"})),
+    ),
+    Route(
+        "messages.send",
+        "POST",
+        "/customer_service/202606/conversations/{conversation_id}/messages",
+        SERVICE,
+        body=Members(
+            {**SAID, "sender_role": Text(frozenset({"CUSTOMER_SERVICE", "SYSTEM", "ROBOT"}))}, frozenset(SAID)
+        ),
+    ),
+    Route(
+        "messages.send",
+        "POST",
+        "/customer_service/202309/conversations/{conversation_id}/messages",
+        SERVICE,
+        body=Members(SAID, frozenset(SAID)),
+    ),
+    Route(
+        "messages.list",
+        "GET",
+        "/customer_service/202309/conversations/{conversation_id}/messages",
+        SERVICE,
+        query={**PAGING, "locale": False, "need_data": False, "need_plaintext": False, "time_zone": False},
+    ),
 )
 
 
@@ -280,12 +353,13 @@ def _literal(template: str) -> bool:
 
 
 _EXACT: dict[str, list[Route]] = {}
-_PATTERNS: list[tuple[re.Pattern[str], Route]] = []
+_PATTERNS: dict[str, tuple[re.Pattern[str], list[Route]]] = {}
 for _route in ROUTES:
     if _literal(_route.template):
         _EXACT.setdefault(_route.template, []).append(_route)
     else:
-        _PATTERNS.append((re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _route.template)), _route))
+        _pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _route.template))
+        _PATTERNS.setdefault(_route.template, (_pattern, []))[1].append(_route)
 
 
 def find(path: str) -> tuple[list[Route], dict[str, str]]:
@@ -293,7 +367,7 @@ def find(path: str) -> tuple[list[Route], dict[str, str]]:
     exact = _EXACT.get(path)
     if exact is not None:
         return exact, {}
-    for pattern, route in _PATTERNS:
+    for pattern, routes in _PATTERNS.values():
         if match := pattern.fullmatch(path):
-            return [route], match.groupdict()
+            return routes, match.groupdict()
     return [], {}

@@ -19,6 +19,8 @@ from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Fault
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.catalogue import Catalogue
+from daemon.sandbox.tiktok.conversations import Conversations
+from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
@@ -68,6 +70,8 @@ class TikTokSandbox:
         self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
         self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
+        self.conversations = Conversations(self.options, self.rng, self.book)
+        self.external = ExternalOrders(self.book)
         self.gateway = Gateway(self.options, self.grants)
         self._requests = 0
         self._handlers: dict[str, Callable[[Ask], dict[str, Any] | str]] = {
@@ -82,12 +86,18 @@ class TikTokSandbox:
             "packages.split": self.fulfillment.split,
             "providers.list": self.logistics.list_providers,
             "warehouses.list": self.logistics.list_warehouses,
+            "references.add": self.external.add,
+            "references.get": self.external.get,
+            "conversations.open": self.conversations.open,
+            "messages.send": self.conversations.send,
+            "messages.list": self.conversations.messages,
             "webhooks.list": self.webhooks.list,
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
             "prerequisites.check": self.logistics.prerequisites,
             "products.search": self.catalogue.search,
             "products.get": self.catalogue.detail,
+            "categories.attributes": self.catalogue.attributes,
             "products.activate": self.catalogue.activate,
             "products.deactivate": self.catalogue.deactivate,
             "inventory.search": self.stock.search,
@@ -283,6 +293,10 @@ class TikTokSandbox:
         """The return window is over."""
         self.market.advance(self.order(order_id), "COMPLETED", self._now())
 
+    def write_as_buyer(self, text: str, buyer_id: str = "7021436810468230477") -> str:
+        """The buyer writes to the shop's customer service; the id of the message."""
+        return self.conversations.write_as_buyer(buyer_id, text, self._now())
+
     def _address(self, members: Mapping[str, str]) -> Address:
         return Address(**{"region_code": self.options.region, **members})
 
@@ -347,7 +361,18 @@ class TikTokSandbox:
         }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
         waiting = [item.as_json() for item in self.webhooks.waiting.values()]
-        return {"orders": orders, "packages": packages, "webhooks": hooks, "deliveries": waiting}
+        said = {
+            talk.buyer_id: [[one.kind, one.role, one.content] for one in talk.said]
+            for talk in self.conversations.of_buyer.values()
+        }
+        return {
+            "orders": orders,
+            "packages": packages,
+            "webhooks": hooks,
+            "deliveries": waiting,
+            "messages": said,
+            "references": self.external.of_order,
+        }
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
         """The recorded calls of one operation; with `effective` only those that did what was asked."""
