@@ -53,3 +53,9 @@ def pushes(world: World, sku: str = "") -> list[Any]:
     """Calls that update stock, of one SKU or all."""
     calls = world.tiktok.called("inventory.update")
     return [call for call in calls if not sku or sku_id(world, sku) in str(call.body)]
+
+
+def poke(world: World, flow: str = "inventory") -> None:
+    """Have the source of a flow read now."""
+    assert world.daemon is not None
+    next(poller for poller in world.daemon.pollers if poller.flow.name == flow).poke()

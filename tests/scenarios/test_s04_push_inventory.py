@@ -6,7 +6,7 @@ import pytest
 
 from daemon.sandbox.faults import Fault, FaultKind
 from tests.scenarios.stage import HOUR, MINUTE, opened, play, row, sql
-from tests.scenarios.stock_stage import link, live, live_by_warehouse, pushes, sku_id, stock
+from tests.scenarios.stock_stage import link, live, live_by_warehouse, poke, pushes, sku_id, stock
 from tests.sim.world import World
 
 EVERY = {"INVENTORY_EVERY": "60s"}
@@ -23,9 +23,7 @@ async def linked(world: World, *skus: str, on_hand: int = 10) -> None:
 
 
 async def polled(world: World) -> None:
-    assert world.daemon is not None
-    for poller in world.daemon.pollers:
-        poller.poke()
+    poke(world)
     await world.live(5)
 
 
@@ -53,8 +51,7 @@ def test_a_change_is_at_tiktok_within_two_seconds_of_being_seen() -> None:
     async def story(world: World) -> None:
         await linked(world, "A")
         stock(world, "A", 7)
-        assert world.daemon is not None
-        world.daemon.pollers[-1].poke()
+        poke(world)
         await world.live(2)
         assert live(world, "A") == 7
 
@@ -68,8 +65,7 @@ def test_newest_wins_and_what_is_between_is_not_sent() -> None:
         before = len(pushes(world))
         for units in (9, 8, 7):
             stock(world, "A", units)
-            assert world.daemon is not None
-            world.daemon.pollers[-1].poke()
+            poke(world)
             await world.live(0.6)
         await world.live(MINUTE)
         assert live(world, "A") == 7
@@ -243,8 +239,7 @@ def test_an_order_takes_its_units_at_once_and_only_once() -> None:
         await world.live(2 * MINUTE)
         twins = world.tiktok.catalogue.by_seller_sku("A")
         order_id = world.tiktok.place_order(["A", "A"])
-        assert world.daemon is not None
-        world.daemon.pollers[0].poke()
+        poke(world, "orders")
         await world.live(3)
         assert [twin.total_available for twin in twins] == [8, 8], "also where TikTok does not take them by itself"
         for _ in range(20):

@@ -7,10 +7,10 @@ import pytest
 from daemon.flows import resync
 from daemon.sandbox.faults import Fault, FaultKind
 from tests.scenarios.stage import DAY, HOUR, MINUTE, fact, opened, play, status
-from tests.scenarios.stock_stage import link, live, pushes, sku_id, stock
+from tests.scenarios.stock_stage import link, live, poke, pushes, sku_id, stock
 from tests.sim.world import World
 
-EVERY = {"INVENTORY_EVERY": "60s"}
+EVERY = {"INVENTORY_EVERY": "60s", "PRODUCTS": "off", "LOCATIONS": "off"}
 
 
 async def shelves(world: World, count: int, on_hand: int = 10) -> list[str]:
@@ -59,8 +59,7 @@ def test_with_pushes_in_flight_the_newest_level_stays() -> None:
         await world.live(2 * MINUTE)
         world.faults["tiktok"].add(Fault(FaultKind.DELAY, "inventory.update", times=1, delay_ms=5000))
         stock(world, sku, 10)
-        assert world.daemon is not None
-        world.daemon.pollers[-1].poke()
+        poke(world)
         await world.live(1)
         stock(world, sku, 4)
         await ask(world)
@@ -80,9 +79,8 @@ def test_orders_are_not_delayed_and_a_live_change_goes_first() -> None:
         assert fact(world, "resync")["phase"] == "sending"
         stock(world, skus[-1], 3)
         order_id = world.tiktok.place_order([skus[0]])
-        assert world.daemon is not None
-        for poller in world.daemon.pollers:
-            poller.poke()
+        poke(world, "inventory")
+        poke(world, "orders")
         await world.live(3)
         assert live(world, skus[-1]) == 3
         assert status(world, order_id) == "onHold"
@@ -197,8 +195,7 @@ def test_a_throttled_order_endpoint_during_a_resync_loses_and_delays_nothing() -
         order_id = world.tiktok.place_order([skus[0]])
         await world.live(20)
         stock(world, skus[1], 4)
-        assert world.daemon is not None
-        world.daemon.pollers[-1].poke()
+        poke(world)
         await world.live(3)
         assert live(world, skus[1]) == 4
         await world.live(4 * MINUTE)
