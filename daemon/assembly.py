@@ -34,6 +34,7 @@ from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
 from daemon.flows.push_inventory import PushInventory
 from daemon.flows.send_messages import SendMessages
+from daemon.flows.stock_history import StockHistory
 from daemon.flows.stock_orders import StockOfOrders
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
@@ -106,7 +107,7 @@ def assemble(
     flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
     stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
     if stock is not None:
-        engine.watchers = (StockOfOrders(stock.bell.ring),)
+        engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory())
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 

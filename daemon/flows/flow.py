@@ -94,6 +94,16 @@ class Sender(Protocol):
         ...
 
 
+class Decider(Protocol):
+    """What staging a record needs of a flow."""
+
+    name: str
+
+    def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
+        """What is wanted because of this record; None: it is none of ours."""
+        ...
+
+
 class Flow(Sender, Protocol):
     """One direction of one kind of record."""
 

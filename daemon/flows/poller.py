@@ -18,7 +18,7 @@ from daemon.core.reading import BadShape
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows, Watcher
-from daemon.flows.flow import Flow, Keeps
+from daemon.flows.flow import Decider, Flow, Keeps
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 
@@ -141,7 +141,7 @@ def announce(engine: Engine, flow: str, moved: Sequence[outbox.Moved]) -> None:
 
 
 def stage_change(
-    tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int, watchers: Sequence[Watcher] = ()
+    tx: Tx, flow: Decider, change: Change, known: StoredRows, now_ms: int, watchers: Sequence[Watcher] = ()
 ) -> outbox.Moved | None:
     """Decide on one record and stage what it asks for; None when it asks for nothing."""
     row = outbox.find(tx, flow.name, change.key)

@@ -52,7 +52,8 @@ from daemon.errors import ApiError
 from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.stock_plan import NOT_OURS, Planner
-from daemon.flows.stock_reader import NAME, StockReader
+from daemon.flows.stock_reader import NAME as NAME
+from daemon.flows.stock_reader import StockReader
 from daemon.store import links
 from daemon.store.database import Database, Tx
 from daemon.store.levels import Cause, mark_id
@@ -124,20 +125,7 @@ class PushInventory:
         return Page(())
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
-        record = change.record
-        if record["drop"]:
-            if row is None:
-                return None
-            return Wanted(State.DROPPED, dict(record), "", reason=record["drop"])
-        if record["preowned"]:
-            return _preowned(record, row)
-        return Wanted(
-            State.READY,
-            dict(record),
-            digest(record["levels"]),
-            summary=f"stock {sum(record['levels'].values())}",
-            late=record["late"],
-        )
+        return ROWS.decide(change, row, known, now_ms)
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         (outcome,) = await self.deliver_together([attempt])
@@ -285,6 +273,31 @@ class PushInventory:
                     for place in records(sku, "warehouse_inventory")
                 }
         return found
+
+
+class StockRows:
+    """How a worked out SKU becomes a row; needs neither side."""
+
+    name = NAME
+
+    def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
+        record = change.record
+        if record["drop"]:
+            if row is None:
+                return None
+            return Wanted(State.DROPPED, dict(record), "", reason=record["drop"])
+        if record["preowned"]:
+            return _preowned(record, row)
+        return Wanted(
+            State.READY,
+            dict(record),
+            digest(record["levels"]),
+            summary=f"stock {sum(record['levels'].values())}",
+            late=record["late"],
+        )
+
+
+ROWS = StockRows()
 
 
 def _preowned(record: Mapping[str, Any], row: Owed | None) -> Wanted | None:

@@ -158,6 +158,13 @@ class Resync:
 
         await self._engine.database.write(work)
 
+    async def ask(self, by: str) -> dict[str, Any]:
+        """A person asks for one."""
+        now_ms = self._engine.clock.now_ms()
+        answer = await self._engine.database.write(lambda tx: request(tx, by, now_ms))
+        self.bell.ring()
+        return answer
+
     async def stopped(self) -> None:
         """The daemon stops because somebody asked for it."""
         now_ms = self._engine.clock.now_ms()

@@ -33,7 +33,7 @@ from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objectio
 from daemon.flows import stock_alarms
 from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
-from daemon.flows.push_inventory import PushInventory
+from daemon.flows.push_inventory import NAME, PushInventory
 from daemon.flows.stock_plan import Planner, WorkedOut
 from daemon.store import exceptions, facts, links, outbox, reservations
 from daemon.store.database import Tx
@@ -219,7 +219,7 @@ def stage(
     return stage_change(tx, flow, change, known, now_ms)
 
 
-def approve(tx: Tx, flow: str, now_ms: int, by: str) -> dict[str, Any]:
+def approve(tx: Tx, now_ms: int, by: str) -> dict[str, Any]:
     """Let what the guard holds pass. The daemon wakes its judge afterwards: `flow.bell.ring()`."""
     tripped = facts.get(tx, FACT)
     if not tripped:
@@ -227,7 +227,7 @@ def approve(tx: Tx, flow: str, now_ms: int, by: str) -> dict[str, Any]:
     while tx.run("stock_let_go", (APPROVED, AT_ONCE)).rowcount:
         pass
     tx.run("stock_zeroed_forget")
-    _forget(tx, flow, now_ms, f"approved by {by}")
+    _forget(tx, NAME, now_ms, f"approved by {by}")
     return {"approved": True, "problem": "", "change": tripped}
 
 
@@ -238,7 +238,7 @@ def _forget(tx: Tx, flow: str, now_ms: int, by: str) -> None:
 
 def _work_out(tx: Tx, planner: Planner, sku_id: str) -> WorkedOut | None:
     link = links.get(tx, sku_id)
-    return None if link is None else planner.work_out(link, outbox.find(tx, "inventory", sku_id))
+    return None if link is None else planner.work_out(link, outbox.find(tx, NAME, sku_id))
 
 
 def _weight(worked: WorkedOut) -> tuple[int | None, int | None, Effect]:

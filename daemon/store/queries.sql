@@ -548,3 +548,17 @@ SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
 -- name: exceptions_of_code
 SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
 
+-- name: pushed_add
+INSERT INTO pushed (sku_id, at_ms, before, after) VALUES (?, ?, ?, ?);
+
+-- What each SKU had at an instant: what it had before its first change after it.
+-- name: pushed_since
+SELECT sku_id, before FROM pushed WHERE id IN (
+    SELECT min(id) FROM pushed WHERE at_ms > ? AND sku_id > ? GROUP BY sku_id ORDER BY sku_id LIMIT ?
+) ORDER BY sku_id;
+
+-- name: pushed_by_hour
+SELECT min(at_ms), count(*) FROM pushed GROUP BY at_ms / 3600000 ORDER BY 1 DESC LIMIT ?;
+
+-- name: pushed_expire
+DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);

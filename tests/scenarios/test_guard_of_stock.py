@@ -28,7 +28,7 @@ async def approve(world: World) -> dict[str, object]:
     assert world.daemon is not None
     assert world.daemon.stock is not None
     now_ms = world.clock.now_ms()
-    answer = await world.parts.database.write(lambda tx: stock_judge.approve(tx, "inventory", now_ms, "test"))
+    answer = await world.parts.database.write(lambda tx: stock_judge.approve(tx, now_ms, "test"))
     world.daemon.stock.bell.ring()
     return answer
 

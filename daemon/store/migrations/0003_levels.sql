@@ -53,3 +53,13 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_sku      ON reservations (sku) WHERE counted = 0;
 CREATE INDEX reservations_released ON reservations (released_at_ms) WHERE counted = 0 AND released_at_ms IS NOT NULL;
+
+-- What TikTok accepted, each with what it had accepted before ('': nothing from us); the way back of `rollback`.
+CREATE TABLE pushed (
+    id     INTEGER PRIMARY KEY,
+    sku_id TEXT    NOT NULL,
+    at_ms  INTEGER NOT NULL,
+    before TEXT    NOT NULL,
+    after  TEXT    NOT NULL
+);
+CREATE INDEX pushed_at ON pushed (at_ms);

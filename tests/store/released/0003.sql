@@ -131,6 +131,14 @@ CREATE TABLE products (
     gone_at_ms  INTEGER                -- since when TikTok does not have it any more
 );
 INSERT INTO "products" VALUES('1729','ACTIVATE','stamp',1767218400000,1767218400000,NULL);
+CREATE TABLE pushed (
+    id     INTEGER PRIMARY KEY,
+    sku_id TEXT    NOT NULL,
+    at_ms  INTEGER NOT NULL,
+    before TEXT    NOT NULL,
+    after  TEXT    NOT NULL
+);
+INSERT INTO "pushed" VALUES(1,'17291',1767218400000,'','{"7068":5}');
 CREATE TABLE reservations (
     order_id       TEXT    NOT NULL,
     sku            TEXT    NOT NULL,
@@ -236,5 +244,6 @@ CREATE INDEX stock_changes_turn ON stock_changes (held, effect, changed_at_ms);
 CREATE INDEX stock_zeroed_at ON stock_zeroed (at_ms);
 CREATE INDEX reservations_sku      ON reservations (sku) WHERE counted = 0;
 CREATE INDEX reservations_released ON reservations (released_at_ms) WHERE counted = 0 AND released_at_ms IS NOT NULL;
+CREATE INDEX pushed_at ON pushed (at_ms);
 COMMIT;
 PRAGMA user_version = 3;

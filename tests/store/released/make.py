@@ -56,6 +56,7 @@ def _rest(tx: Tx) -> None:
     levels.put(tx, StockRow("MUG-BLUE", "5ad3709be8c41f26", 118, 6, 0, 0, NOW_MS, "", 0), 1, NOW_MS)
     reservations.take(tx, "held", {"MUG-BLUE": 2}, first=True)
     tx.run("stock_zeroed_put", ("17291", NOW_MS))
+    tx.run("pushed_add", ("17291", NOW_MS, "", '{"7068":5}'))
     tx.run("stock_doubtful_put", ("17291",))
     tx.run("token_put", ("current", '{"access_token":"a"}', NOW_MS))
 
