@@ -1,4 +1,4 @@
-"""What the exceptions of products, stock and locations mean and what a person does about them; part of `ops/cures.py`."""
+"""What the exceptions of products, stock and locations mean, and what a person does; part of `ops/cures.py`."""
 
 from __future__ import annotations
 
