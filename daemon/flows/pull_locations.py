@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from daemon.apis.pipe17.client import Pipe17
+import anyio
+
+from daemon.apis.pipe17.client import LIST_IS_LATE, Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.core.jsontext import digest, dumps
@@ -25,6 +27,7 @@ from daemon.core.links import WarehouseSeen, platform_seen, warehouse_seen
 from daemon.core.locations import GONE, link_of, linked_to, location_changes, location_document
 from daemon.core.owed import MALFORMED, Absent, Change, Done, Outcome, Owed, Page, SetAside, Settled, Wanted
 from daemon.core.reading import BadShape
+from daemon.core.spans import milliseconds
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
 from daemon.store import links
@@ -102,6 +105,7 @@ class PullLocations:
         current = await self._current(row)
         if current is None:
             body = {**document, **link_of(row.key, integration)}
+            await attempt.intend({"at_ms": self._clock.now_ms()})
             made = await self._pipe17.create_location(body)
             await self._ownership.learn(str(made.get("integration") or ""))
             return await self._done(row, str(made["locationId"]))
@@ -113,6 +117,12 @@ class PullLocations:
 
     async def settle(self, attempt: Attempt) -> Settled:
         current = await self._current(attempt.row)
+        if current is None:
+            # nothing but the list could show it, and a list may be late: only a list from afterwards is believed
+            created_ms = int((attempt.row.intent or {}).get("at_ms", 0))
+            wait_ms = created_ms + milliseconds(LIST_IS_LATE) - self._clock.now_ms()
+            await anyio.sleep(max(wait_ms, 0) / 1000)
+            current = await self._current(attempt.row)
         if current is None:
             return Absent()
         await self._ownership.learn(str(current.get("integration") or ""))

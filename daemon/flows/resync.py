@@ -246,7 +246,9 @@ class Resync:
         now_ms = self._engine.clock.now_ms()
 
         def work(tx: Tx) -> None:
-            exceptions.open_exception(tx, NAME, "pipe17", "pipe17", Finding(EMPTY, text), now_ms, Opened.EVENT)
+            exceptions.open_exception(
+                tx, NAME, "pipe17", "pipe17", Finding("inventory_source_empty", text), now_ms, Opened.EVENT
+            )
 
         await self._engine.database.write(work)
         await self._hindered(text)

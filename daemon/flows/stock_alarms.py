@@ -29,33 +29,35 @@ def look(tx: Tx, rules: StockRules, now_ms: int) -> None:
         _show(tx, UNKNOWN_SKU, _nobody_sells(tx, rules), now_ms)
 
 
-def _partial(tx: Tx, rules: StockRules, now_ms: int) -> dict[str, str]:
+def _partial(tx: Tx, rules: StockRules, now_ms: int) -> dict[str, Finding]:
     bound_ms = milliseconds(rules.stale_after)
-    found: dict[str, str] = {}
+    found: dict[str, Finding] = {}
     known = sight(tx)
     if known.failing_since_ms is not None and now_ms - (known.confirmed_at_ms or known.failing_since_ms) > bound_ms:
-        found[SOURCE] = "Pipe17's stock cannot be read; no stock is pushed until it can be"
+        text = "Pipe17's stock cannot be read; no stock is pushed until it can be"
+        found[SOURCE] = Finding("inventory_partial", text)
     for location, since_ms, rows in tx.all("levels_missing_by_location"):
         if rules.counts(location) and now_ms - since_ms > bound_ms:
-            found[location] = (
+            text = (
                 f"Pipe17 no longer shows {rows} stock rows of location {location}; that means not known, and the "
                 "SKUs kept there are not pushed"
             )
+            found[location] = Finding("inventory_partial", text)
     return found
 
 
-def _nobody_sells(tx: Tx, rules: StockRules) -> dict[str, str]:
+def _nobody_sells(tx: Tx, rules: StockRules) -> dict[str, Finding]:
     named = sorted(rules.skus or ())
     return {
-        sku: f"INVENTORY_SKUS names {sku}, and no SKU at TikTok has that seller SKU"
+        sku: Finding("inventory_sku_unknown", f"INVENTORY_SKUS names {sku}, and no SKU at TikTok has that seller SKU")
         for sku in named
         if not links.by_sku(tx, sku)
     }
 
 
-def _show(tx: Tx, code: str, found: dict[str, str], now_ms: int) -> None:
+def _show(tx: Tx, code: str, found: dict[str, Finding], now_ms: int) -> None:
     shown = {key for (key,) in tx.all("exceptions_of_code", (NAME, code))}
     for key in shown - found.keys():
         exceptions.close(tx, NAME, key, code, now_ms, "it has come right")
     for key in found.keys() - shown:
-        exceptions.open_exception(tx, NAME, key, key, Finding(code, found[key]), now_ms, Kind.EVENT)
+        exceptions.open_exception(tx, NAME, key, key, found[key], now_ms, Kind.EVENT)

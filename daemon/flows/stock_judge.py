@@ -45,7 +45,7 @@ log = logging.getLogger("daemon.stock")
 
 AT_ONCE = 500
 FACT = "inventory_guard"
-CODE = "inventory_guard"
+"""The fact, and the code of the exception."""
 SHOWN = 20
 """SKUs of the difference that are shown by name."""
 APPROVED = "approved"
@@ -159,7 +159,9 @@ class StockJudge:
         }
         facts.put(tx, FACT, known, now_ms)
         told = ", ".join(f"{one['sku']} {one['before']} -> {one['after']}" for one in sample[:5])
-        finding = Finding(CODE, f"{text}; nothing of this was sent. First of them: {told}. Look, then approve")
+        finding = Finding(
+            "inventory_guard", f"{text}; nothing of this was sent. First of them: {told}. Look, then approve"
+        )
         if exceptions.open_exception(tx, self._flow.name, "catalogue", "catalogue", finding, now_ms, Opened.EVENT):
             log.error("the inventory guard holds a cycle: %s", text, extra={"flow": self._flow.name})
 
@@ -233,7 +235,7 @@ def approve(tx: Tx, now_ms: int, by: str) -> dict[str, Any]:
 
 def _forget(tx: Tx, flow: str, now_ms: int, by: str) -> None:
     facts.put(tx, FACT, {}, now_ms)
-    exceptions.close(tx, flow, "catalogue", CODE, now_ms, by)
+    exceptions.close(tx, flow, "catalogue", FACT, now_ms, by)
 
 
 def _work_out(tx: Tx, planner: Planner, sku_id: str) -> WorkedOut | None:

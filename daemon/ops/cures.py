@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from daemon.ops.cures_of_catalogue import CATALOGUE
+from daemon.ops.cures_of_stock import STOCK
+
 RETRY = "`tiktok-pipe17 retry`"
 CONNECT = "run `tiktok-pipe17 connect`"
 
@@ -29,9 +32,9 @@ _ORDERS: Mapping[str, Cure] = {
         "it when the difference is explained, and report the order's shape.",
     ),
     "sku_missing": Cure(
-        "A TikTok SKU has no seller SKU, so Pipe17 got TikTok's own id in its place.",
-        "Set the seller SKU of the product in Seller Center, and correct the line in Pipe17; it goes away with the "
-        "next change of the order.",
+        "A TikTok SKU has no seller SKU: Pipe17 cannot know it, and got TikTok's own id in its place on an order.",
+        "Set the seller SKU of the product in Seller Center, and correct the line of an order in Pipe17; it goes away "
+        "with the next change of the product or the order.",
     ),
     "status_unknown": Cure(
         "TikTok gives the order a status that this version does not know; it waits.",
@@ -305,49 +308,9 @@ _CONNECTION: Mapping[str, Cure] = {
     ),
 }
 
-_STOCK: Mapping[str, Cure] = {
-    "inventory_guard": Cure(
-        "A change would take an unreasonable part of the catalogue to zero, or change it wildly; none of it was sent.",
-        "Look at the difference (`tiktok-pipe17 approve --show`, or the status page). When it is right, run "
-        "`tiktok-pipe17 approve`. When it is not, correct the stock in Pipe17: the change is then let go by itself.",
-    ),
-    "inventory_partial": Cure(
-        "Pipe17's stock of a location, or all of it, has not been confirmed for longer than INVENTORY_STALE_AFTER; "
-        "the SKUs behind it are not pushed.",
-        "Look at the location in Pipe17. When it is gone for good, leave it out with INVENTORY_LOCATIONS_EXCEPT or set "
-        "its stock to 0 there; when Pipe17 does not answer, `tiktok-pipe17 check` says why.",
-    ),
-    "inventory_source_empty": Cure(
-        "Pipe17 answered with an empty inventory though it had stock before; nothing was changed.",
-        "Look at the inventory in Pipe17 and at the rights of the key; it is read again by itself.",
-    ),
-    "inventory_sku_unknown": Cure(
-        "INVENTORY_SKUS names a SKU that nothing at TikTok carries.",
-        "Correct INVENTORY_SKUS, or the seller SKU in Seller Center.",
-    ),
-    "stock_locked_by_campaign": Cure(
-        "A campaign at TikTok locks the stock of the SKU, so it cannot be lowered.",
-        "Take the SKU out of the campaign, or keep the units for it; it is tried again every half hour.",
-    ),
-    "preowned_needs_new_product": Cure(
-        "A pre-owned piece that was sold is in stock again; TikTok takes no sold piece back.",
-        "List it as a new product in Seller Center, then dismiss this.",
-    ),
-    "warehouse_set_wrong": Cure(
-        "TikTok refuses the warehouses of the SKU, though they are the ones it shows.",
-        f"Look at the SKU's warehouses in Seller Center; {RETRY} when they are right.",
-    ),
-    "stock_refused": Cure(
-        "TikTok refuses the stock of the SKU.",
-        f"The text has TikTok's reason; correct the product in Seller Center, then {RETRY}.",
-    ),
-    "deactivate_refused": Cure(
-        "TikTok does not take the product off sale.",
-        f"Take it off sale in Seller Center, or {RETRY}.",
-    ),
-}
+_CATALOGUE: Mapping[str, Cure] = {code: Cure(*said) for code, said in {**CATALOGUE, **STOCK}.items()}
 
-CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_RECORDS, **_CONNECTION, **_STOCK}
+CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_CATALOGUE, **_RECORDS, **_CONNECTION}
 """Every code by its name."""
 
 BY_BEGINNING: tuple[tuple[str, Cure], ...] = (
