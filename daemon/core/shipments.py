@@ -123,7 +123,7 @@ def plan_shipment(
         chosen.update(dict.fromkeys(unit.id for unit in picked))
     awaited: list[Bundle] = []
     for bundle in touched.values():
-        share = share_of(bundle, parts, fulfillment, of_order)
+        share = share_of(bundle, parts, fulfillment, of_order, set(taken.values()) - {fulfillment.id})
         completed = _completed_bundles(bundle, share, fulfillment, set(mine), taken, used_numbers or {})
         if isinstance(completed, Refusal):
             return completed

@@ -28,6 +28,7 @@ from typing import Any
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
+from daemon.core.addresses import merge
 from daemon.core.findings import Finding
 from daemon.core.follow_ups import FollowUpRules, follow_ups
 from daemon.core.jsontext import digest, dumps
@@ -35,8 +36,8 @@ from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
-from daemon.core.orders import OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import changes, essential, findings
+from daemon.core.orders import KEPT_BACK, OrderPlan, OrderRules, plan_order
+from daemon.core.orders_diff import HOLDING, changes, essential, findings
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -189,6 +190,9 @@ class PullOrders:
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
+        released = await self._released_by_hand(row) if plan.reason in KEPT_BACK else None
+        if released is not None:
+            plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=True, released=released)
         version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
         if plan.drop:
             return Dropped(plan.reason, version)
@@ -217,6 +221,11 @@ class PullOrders:
             unchanged=unchanged,
             follow_ups=follow_ups(row, remote_id, payload, self._afterwards, self._clock.now_ms(), fresh=fresh),
         )
+
+    async def _released_by_hand(self, row: Owed) -> Mapping[str, Any] | None:
+        """Pipe17's order, where a person has let it go there while it is kept back here; it is out like any other."""
+        current = await self._pipe17.order(row.remote_id) if row.remote_id else None
+        return None if current is None or current.get("status") in HOLDING else current
 
     async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool, bool]:
         """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent, made just now)."""
@@ -264,12 +273,22 @@ class PullOrders:
         )
 
     def _plan(
-        self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, since_ms: int | None, *, created: bool
+        self,
+        raw: Mapping[str, Any],
+        row: Owed | None,
+        now_ms: int,
+        since_ms: int | None,
+        *,
+        created: bool,
+        released: Mapping[str, Any] | None = None,
     ) -> OrderPlan:
         previous = dict((row.payload.get("document") if row else None) or {})
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
+        if released is not None:
+            address = merge(previous.get("shippingAddress"), released.get("shippingAddress") or {})
+            previous |= {"status": "new", "shippingAddress": address}
         rules = self._rules
         if since_ms is not None:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
@@ -283,6 +302,8 @@ WAITS: Mapping[str, str] = {
     "on_hold": "TikTok holds it: the buyer may still change or cancel it",
     "hold_window": "inside ORDERS_HOLD: the buyer may still change or cancel it",
     "pre_order": "a pre-order that waits for its release date",
+    "address_hidden": "TikTok shows no street for it yet; it is read again until it does",
+    "shipper_unknown": "TikTok says a way of shipping that this version does not know; a person must release it",
     "status_unknown": "TikTok gives it a status that this version does not know",
 }
 """What `backlog` and `trace` say for the words of `plan_order`; every other word speaks for itself."""

@@ -5,7 +5,8 @@ worked out here again, from TikTok's own records. It is meant for a moment when 
 under way shows as a difference.
 
     every order that should be there is there exactly once, and nothing else is
-    on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent
+    on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent,
+      digital <-> fulfilled, and never anything else
     the same quantity of each SKU, the same total, the same address
     every fulfillment <-> exactly one package with its tracking number and its units, and the other way round;
       of a bundle whose parts left one by one: one package, with the tracking number of one of them
@@ -26,7 +27,7 @@ from typing import Any
 from daemon.sandbox.pipe17 import ROUTABLE, Pipe17Sandbox
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
 
-PLATFORM = "FULFILLMENT_BY_TIKTOK"
+PLATFORM = frozenset({"FULFILLMENT_BY_TIKTOK", "FULFILLMENT_BY_DILAYANI_TOKOPEDIA"})
 HELD = frozenset({"UNPAID", "ON_HOLD"})
 SHIPPED = frozenset({"AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"})
 
@@ -96,7 +97,7 @@ def _order_differences(
         yield Difference("masked", order.id, "has a masked address in Pipe17")
     if order.status != "CANCELLED":
         yield from _content(order, document)
-    if order.fulfillment_type != PLATFORM:
+    if order.fulfillment_type not in PLATFORM:
         yield from _shipments(order, packages, pipe17)
 
 
@@ -110,17 +111,19 @@ class _Expected:
 
 
 def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
-    if order.fulfillment_type == PLATFORM:
+    if order.fulfillment_type in PLATFORM:
         return _Expected(
             rules.pull_platform and order.status not in HELD and order.status != "CANCELLED",
             not rules.pull_platform,
             lambda status: status in ("fulfilled", "canceled"),
         )
+    if order.digital:
+        return _expected_digital(order, now_ms, rules)
     if order.paid_ms is None:
         return _Expected(False, order.status != "CANCELLED", lambda status: status == "canceled")
     if order.status == "CANCELLED":
         return _Expected(False, False, lambda status: status in ("canceled", "fulfilled"))
-    in_window = now_ms < order.paid_ms + rules.hold // timedelta(milliseconds=1)
+    in_window = now_ms < max(order.paid_ms + rules.hold // timedelta(milliseconds=1), order.release_ms or 0)
     if order.status in SHIPPED:
         old = rules.since_ms is not None and order.create_ms < rules.since_ms
         wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
@@ -128,6 +131,14 @@ def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
     if order.status in HELD or in_window:
         return _Expected(rules.pull_on_hold, not rules.pull_on_hold, lambda status: status not in ROUTABLE)
     return _Expected(True, False, lambda status: status not in ("onHold", "draft", "canceled", "fulfilled"))
+
+
+def _expected_digital(order: Order, now_ms: int, rules: Rules) -> _Expected:
+    window_ms = rules.hold // timedelta(milliseconds=1)
+    in_window = order.paid_ms is None or now_ms < order.paid_ms + window_ms
+    waits = order.status in HELD or (in_window and order.status not in SHIPPED)
+    gone = order.status == "CANCELLED"
+    return _Expected(not waits and not gone, waits and not gone, lambda status: status in ("fulfilled", "canceled"))
 
 
 def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
@@ -145,7 +156,12 @@ def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
     total = document.get("totalPrice")
     if len(live) == len(order.units) and total != Decimal(payment.get("total_amount", "0")):
         yield Difference("total", order.id, f"costs {total} in Pipe17 and {payment.get('total_amount')} at TikTok")
-    if order.status not in HELD and order.fulfillment_type != PLATFORM and order.shipping_type != "TIKTOK":
+    if (
+        order.status not in HELD
+        and order.fulfillment_type not in PLATFORM
+        and order.shipping_type != "TIKTOK"
+        and not order.digital
+    ):
         members = ", ".join(_other_members(order, document.get("shippingAddress", {})))
         if members:
             yield Difference("address", order.id, f"goes elsewhere in Pipe17: {members}")

@@ -12,14 +12,16 @@ import pytest
 from shop_caller import HOUR_MS, Shop, open_shop
 
 from daemon.sandbox.tiktok import UnitSpec
+from daemon.sandbox.tiktok.kinds import KINDS
 from daemon.sandbox.tiktok.options import ALL_SCOPES
-from daemon.sandbox.tiktok.pricing import id_of
+from daemon.sandbox.tiktok.pricing import ON_LINES, Fees, id_of
 
 HERE = Path(__file__).parent.parent
 CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in (HERE / "samples" / "tiktok").glob("*.json")}
 PROVIDERS = "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"
 MARK = "/fulfillment/202610/orders/{order_id}/packages"
+EVERY_FEE = UnitSpec("E", "9", **dict.fromkeys((*ON_LINES, "pfand_fee"), "0.5"))  # type: ignore[arg-type]
 TALK = "/customer_service/202606/conversations/{conversation_id}/messages"
 BUNDLE = UnitSpec("SET", "30", parts=(("A", 2, "10"), ("B", 1, "10")))
 
@@ -58,6 +60,8 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     cancelled = place((UnitSpec("G", "0", is_gift=True, gift_retail_price="4"),), sample=True)
     shop.sandbox.cancel_order(cancelled)
     place(("F",), fulfillment_type="FULFILLMENT_BY_TIKTOK", shipping_type="TIKTOK")
+    for kind in KINDS:
+        place((EVERY_FEE,), kind=kind, fees=Fees("1", "2", "3", "0.4", "0.5", "6"))
     shop.clock.forward(HOUR_MS)
     place(("A",))
     units = [unit.id for unit in shop.sandbox.order(shipped).units]

@@ -2,8 +2,8 @@
 
 Every day has orders that are held, edited in the last minute, cancelled before and after their release, paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
-bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle. At the day's end
-everything heals and settles.
+bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
+of some special kind, and many have fees. At the day's end everything heals and settles.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import catalogue
+from tests.sim import catalogue, kinds
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -50,6 +50,8 @@ class Diary:
     """Order -> the street it must never have been released with, because it was changed while on hold."""
     cancelled_on_hold: set[str] = field(default_factory=set)
     fulfillments: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Order -> what kind of order it is, "" for a plain one (`sim/kinds.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ async def _owner(world: World) -> None:
 async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     tiktok = world.tiktok
     units = [rng.choice(("SKU-A", "SKU-B", "SKU-C", BUNDLE)) for _ in range(rng.choice((1, 1, 2, 3, 5)))]
-    order_id = tiktok.place_order(units, paid=rng.random() > 0.15)
+    drawn = kinds.draw(world, len(diary.orders), units)
+    order_id = tiktok.place_order(**drawn, paid=rng.random() > 0.15)
     diary.orders.append(order_id)
+    diary.kinds[order_id] = drawn["kind"]
     if tiktok.order(order_id).paid_ms is None:
         await asyncio.sleep(rng.uniform(60, 2 * HOUR_S))
         if rng.random() < 0.3:

@@ -7,6 +7,7 @@ I5 the newest wanted state won
 I6 what is dead, unknown or blocked is in the tally that the metrics are read from
 I7 the limiter of the other side never tripped by our fault
 I10 a restart with nothing new sends nothing
+K1 to K6: every kind of order told apart, every total what the buyer paid, nothing routed that must not be (`kinds.py`)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections import Counter
 from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
-from tests.sim import catalogue
+from tests.sim import catalogue, kinds
 from tests.sim.day import Diary
 from tests.sim.world import World
 
@@ -45,6 +46,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
         store.close()
     found += _limits_kept(world)
     found += catalogue.violations(world)
+    found += kinds.violations(world, diary.kinds)
     return found
 
 

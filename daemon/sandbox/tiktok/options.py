@@ -59,6 +59,15 @@ class TikTokOptions:
     shop_active: bool = True
     """False: every call answers 36009043."""
 
+    pfand_in_price: bool = False
+    """Deposits are part of the list price instead of being charged on top."""
+    payment_discount_off: bool = True
+    """The payment provider's discount has been taken off `total_amount`."""
+    address_late_ms: int = 0
+    """How long after the hold the address is still masked."""
+    release_early_ms: int = 0
+    """How long before its release a pre-order leaves ON_HOLD ("near `release_date`")."""
+
     hold_ms: int = HOUR_MS
     on_hold: bool = True
     """False: paid orders go straight to AWAITING_SHIPMENT and say `is_on_hold_order: false`."""

@@ -125,6 +125,10 @@ class Order:
     cancel_initiator: str = ""
     address_updated: bool = False
     split: bool = False
+    combine_group: str = ""
+    """Set when the platform combined it by itself."""
+    handling_days: int | None = None
+    """How long making or getting it takes, where that is told."""
     package_ids: list[str] = field(default_factory=list)
     version: int = 0
     cached: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -132,6 +136,11 @@ class Order:
     def live(self) -> Iterator[Unit]:
         """The units that are not cancelled."""
         return (unit for unit in self.units if unit.live)
+
+    @property
+    def digital(self) -> bool:
+        """Whether there is nothing to ship."""
+        return self.shipping_type == "TIKTOK_DIGITAL" or self.order_type == "VIRTUAL_ORDER"
 
     def unit(self, unit_id: str) -> Unit | None:
         """One of its line items."""

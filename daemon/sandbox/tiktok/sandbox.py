@@ -25,10 +25,11 @@ from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
+from daemon.sandbox.tiktok.kinds import checked, kind_of
 from daemon.sandbox.tiktok.logistics import Logistics
 from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
-from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
+from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.seller import Seller
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
@@ -226,19 +227,26 @@ class TikTokSandbox:
         paid: bool = True,
         order_id: str = "",
         shipping: Shipping | Mapping[str, str] | None = None,
+        fees: Fees | Mapping[str, str] | None = None,
         address: Address | Mapping[str, str] | None = None,
-        order_type: str = "NORMAL",
+        kind: str = "",
+        flags: Mapping[str, Any] | None = None,
+        order_type: str = "",
         sample: bool = False,
         release_ms: int | None = None,
-        fulfillment_type: str = "FULFILLMENT_BY_SELLER",
-        shipping_type: str = "SELLER",
+        fulfillment_type: str = "",
+        shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
-        What is a dataclass here may also be a mapping with its names, for callers that speak JSON.
+        What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
+        `kinds.KINDS`; types and flags that are given beside it win.
         """
+        of = kind_of(kind)
+        if of.free and shipping is None:
+            shipping = Shipping(fee="0")
         where = address if isinstance(address, Address) else self._address(address or {})
         charged = shipping if isinstance(shipping, Shipping) else Shipping(**(shipping or {}))
         checkout = Checkout(
@@ -246,12 +254,14 @@ class TikTokSandbox:
             paid=paid,
             order_id=order_id,
             shipping=charged,
+            fees=fees if isinstance(fees, Fees) else Fees(**(fees or {})),
             address=where,
-            order_type=order_type,
-            sample=sample,
+            order_type=order_type or of.order_type,
+            flags=checked({**of.flags, **({"is_sample_order": True} if sample else {}), **(flags or {})}),
+            free=of.free,
             release_ms=release_ms,
-            fulfillment_type=fulfillment_type,
-            shipping_type=shipping_type,
+            fulfillment_type=fulfillment_type or of.fulfillment_type,
+            shipping_type=shipping_type or of.shipping_type,
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
