@@ -1,7 +1,7 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
     timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
-    connections, upkeep
+    the judge of stock and its resync, connections, upkeep
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -23,7 +23,10 @@ from daemon.flows.backfill import Backfill
 from daemon.flows.hint_reader import HintReader
 from daemon.flows.poller import Poller
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.push_inventory import PushInventory
 from daemon.flows.pusher import Pusher
+from daemon.flows.resync import Resync
+from daemon.flows.stock_judge import StockJudge
 from daemon.flows.upkeep import Upkeep
 from daemon.store import journal, outbox
 from daemon.store.database import Tx
@@ -42,6 +45,13 @@ class Daemon:
         self.hints = HintReader(engine, [flow for flow, _ in parts.flows])
         pulled = next((flow for flow, _ in parts.flows if isinstance(flow, PullOrders)), None)
         self.backfill = Backfill(engine, pulled) if pulled is not None else None
+        self.stock = next((flow for flow, _ in parts.flows if isinstance(flow, PushInventory)), None)
+        self.judge: StockJudge | None = None
+        self.resync: Resync | None = None
+        if self.stock is not None:
+            self.judge = StockJudge(engine, self.stock, parts.settings.inventory_guard)
+            on_start = parts.settings.inventory_resync_on_start
+            self.resync = Resync(engine, self.stock, parts.pipe17, on_start=on_start)
         self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention)
         self.started = False
         self._stopping = anyio.Event()
@@ -62,6 +72,8 @@ class Daemon:
         await self.parts.pacer.load()
         await self.parts.ownership.load()
         await pauses.load(self.parts.engine)
+        if self.resync is not None:
+            await self.resync.booted()
         async with anyio.create_task_group() as group:
             reading = anyio.CancelScope()
             group.start_soon(self._read, reading)
@@ -75,6 +87,8 @@ class Daemon:
                 for pusher in self.pushers:
                     pusher.stop()
             group.cancel_scope.cancel()
+        if self.resync is not None:
+            await self.resync.stopped()
         await self.parts.tiktok.keeper.finish()
 
     async def _read(self, scope: anyio.CancelScope) -> None:
@@ -88,6 +102,10 @@ class Daemon:
                 group.start_soon(self.upkeep.run)
                 if self.backfill is not None:
                     group.start_soon(self.backfill.run)
+                if self.judge is not None:
+                    group.start_soon(self.judge.run)
+                if self.resync is not None:
+                    group.start_soon(self.resync.run)
                 for poller in self.pollers:
                     group.start_soon(poller.run)
 

@@ -22,16 +22,22 @@ from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
 from daemon.core.follow_ups import FollowUpRules
 from daemon.core.orders import OrderRules
+from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
+from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
+from daemon.flows.push_inventory import PushInventory
 from daemon.flows.send_messages import SendMessages
 from daemon.flows.shipping_calls import ShippingRules
+from daemon.flows.stock_history import StockHistory
+from daemon.flows.stock_orders import StockOfOrders
 from daemon.flows.strangers import Strangers
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
@@ -102,6 +108,9 @@ def assemble(
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
     flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
+    stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
+    if stock is not None:
+        engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory())
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
@@ -134,6 +143,16 @@ def flows_of(
         fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
         fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
         flows.append((fulfillments, "pipe17"))
+    if settings.inventory == "push":
+        every = settings.inventory_every
+        flows.append((PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every), "pipe17"))
+    if settings.locations == "pull":
+        locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
+        flows.append((locations, "tiktok"))
+    if settings.products == "pull":
+        every, required_only = settings.products_every, settings.products_only_required_attributes
+        products = PullProducts(tiktok, pipe17, clock, every, ownership, database, required_only=required_only)
+        flows.append((products, "tiktok"))
     return flows
 
 
@@ -185,6 +204,20 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+    )
+
+
+def stock_rules(settings: Settings) -> StockRules:
+    """The settings that decide about quantities."""
+    return StockRules(
+        location=settings.inventory_location,
+        total_to_default=settings.inventory_total_to_default,
+        location_map=dict(settings.inventory_location_map),
+        locations_except=frozenset(settings.inventory_locations_except),
+        skus=None if settings.inventory_skus is None else frozenset(settings.inventory_skus),
+        buffer_units=settings.inventory_buffer.units,
+        buffer_share=settings.inventory_buffer.share,
+        stale_after=settings.inventory_stale_after,
     )
 
 

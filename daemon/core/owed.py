@@ -12,6 +12,7 @@ from typing import Any
 
 from daemon.core.findings import Finding
 from daemon.core.lifecycle import State
+from daemon.core.verdicts import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Wanted:
     """One or two words for the timeline: the status that is wanted on the other side."""
     group: str = ""
     """Set where only the store could tell which group the record belongs to."""
+    late: bool = False
+    """It goes behind everything that is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,14 @@ class Refused:
     deadline_at_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What the other side said of one row of several that shared a call; the engine acts on the verdict."""
+
+    verdict: Failure
+    text: str
+
+
 Outcome = Done | Later | Dropped | Refused
 Settled = Done | Absent | Refused
 
@@ -198,3 +209,5 @@ class Page:
     cursor: str | None = None
     skipped: int = field(default=0)
     """Records that are none of ours and leave no row."""
+    seen: tuple[str, ...] = ()
+    """Keys that were shown as they are known; only flows that keep more of a page ask for them."""

@@ -15,7 +15,7 @@ from typing import Protocol
 import anyio
 
 from daemon.clock import Clock
-from daemon.core.owed import Owed
+from daemon.core.owed import Outcome, Owed, Settled, Wanted
 from daemon.flows.connections import Connections
 from daemon.store import outbox
 from daemon.store.database import Database, Tx
@@ -45,6 +45,22 @@ class FlowObserver(Protocol):
 
     def carrier_fallback(self) -> None:
         """A shipment went out under the fallback carrier."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who keeps something beside the rows of a flow, in the transactions that change them."""
+
+    def staged(self, tx: Tx, flow: str, key: str, before: Owed | None, wanted: Wanted, now_ms: int) -> None:
+        """A record was decided on; `before` is its row as it was."""
+        ...
+
+    def finished(self, tx: Tx, row: Owed, outcome: Outcome | Settled, now_ms: int) -> None:
+        """An attempt ended with an outcome; `row` is as it was claimed."""
+        ...
+
+    def committed(self) -> None:
+        """Such a transaction is on disk; called on the event loop, where the other two are not."""
         ...
 
 
@@ -88,6 +104,7 @@ class Engine:
     connections: Connections
     paused: frozenset[str] = frozenset()
     """Flows whose pusher claims nothing until a person resumes them (flows/pauses.py)."""
+    watchers: tuple[Watcher, ...] = ()
     timekeeper: Timekeeper = field(init=False)
 
     def __post_init__(self) -> None:

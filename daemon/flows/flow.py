@@ -16,6 +16,7 @@ Rules for a flow:
 * `source` yields a page only when it was read whole; the last page carries the cursor, a failed fetch carries none.
 * `decide` may look at other rows through `Known`, never at the network or the clock.
 * `deliver` calls `attempt.intend` before a call whose effect `settle` could not recognise without it.
+* A flow whose calls take several rows of a group (the SKUs of a product) is a `SharedCalls` as well.
 * Errors of the other side are left to fly (`ApiError`); the engine turns their verdict into the row's next state.
 """
 
@@ -23,10 +24,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from daemon.core.lanes import Lane
-from daemon.core.owed import Change, Outcome, Owed, Page, Settled, Wanted
+from daemon.core.owed import Change, Failed, Outcome, Owed, Page, Settled, Wanted
+from daemon.store.database import Tx
 
 
 class Known(Protocol):
@@ -66,6 +68,15 @@ class Attempt(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeps(Protocol):
+    """A flow that stores more of a page than what is owed: links, levels. The poller asks for this one by itself."""
+
+    def keep(self, tx: Tx, page: Page, now_ms: int) -> None:
+        """Store it; runs before `decide`, in the transaction of the page, its cursor and the hints it answers."""
+        ...
+
+
 class Sender(Protocol):
     """The half of a flow that writes; all there is of one without a source."""
 
@@ -80,6 +91,16 @@ class Sender(Protocol):
 
     async def settle(self, attempt: Attempt) -> Settled:
         """Find out whether an attempt that ended in the dark took effect."""
+        ...
+
+
+class Decider(Protocol):
+    """What staging a record needs of a flow."""
+
+    name: str
+
+    def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
+        """What is wanted because of this record; None: it is none of ours."""
         ...
 
 
@@ -99,4 +120,20 @@ class Flow(Sender, Protocol):
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         """What is wanted because of this record; None: it is none of ours. Raises `BadShape` to have it set aside."""
+        ...
+
+
+@runtime_checkable
+class SharedCalls(Protocol):
+    """A flow that sends several rows of one group with one call; `deliver` and `settle` are then asked of nobody."""
+
+    batch: int
+    """How many rows share a call, at most."""
+
+    async def deliver_together(self, attempts: Sequence[Attempt]) -> Sequence[Outcome | Failed]:
+        """What became of each row, in their order; an error of the whole call is left to fly and meets all of them."""
+        ...
+
+    async def settle_together(self, attempts: Sequence[Attempt]) -> Sequence[Settled | Failed]:
+        """Find out of each row whether an attempt that ended in the dark took effect."""
         ...

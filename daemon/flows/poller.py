@@ -17,8 +17,8 @@ from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Change, Owed, Page, S
 from daemon.core.reading import BadShape
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
-from daemon.flows.engine import Engine, Signal, StoredRows
-from daemon.flows.flow import Flow
+from daemon.flows.engine import Engine, Signal, StoredRows, Watcher
+from daemon.flows.flow import Decider, Flow, Keeps
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 
@@ -103,7 +103,13 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
-        moved = [move for change in page.changes if (move := _stage(tx, flow, change, known, now_ms)) is not None]
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
+        moved = [
+            move
+            for change in page.changes
+            if (move := stage_change(tx, flow, change, known, now_ms, engine.watchers)) is not None
+        ]
         for bad in page.set_aside:
             _set_aside(tx, flow.name, bad, bad.key, now_ms)
         if page.cursor is not None:
@@ -117,17 +123,27 @@ async def stage_page(
     moved = await engine.database.write(work)
     if page.skipped:
         engine.observer.record(flow.name, "skipped", page.skipped)
+    announce(engine, flow.name, moved)
+    for watcher in engine.watchers:
+        watcher.committed()
+
+
+def announce(engine: Engine, flow: str, moved: Sequence[outbox.Moved]) -> None:
+    """Tell those who count and those who send what a transaction staged."""
     ready = False
     for move in moved:
         ready = ready or move.after is State.READY
         engine.timekeeper.expect(move.due_at_ms)
         if move.after is State.DROPPED and move.changed:
-            engine.observer.record(flow.name, "skipped" if move.before is None else "dropped")
+            engine.observer.record(flow, "skipped" if move.before is None else "dropped")
     if ready:
         engine.timekeeper.announce()
 
 
-def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -> outbox.Moved | None:
+def stage_change(
+    tx: Tx, flow: Decider, change: Change, known: StoredRows, now_ms: int, watchers: Sequence[Watcher] = ()
+) -> outbox.Moved | None:
+    """Decide on one record and stage what it asks for; None when it asks for nothing."""
     row = outbox.find(tx, flow.name, change.key)
     if not outbox.is_news(row, change) and not _opens_again(row, change):
         return None
@@ -143,6 +159,8 @@ def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -
     if tx.one("set_aside_take", (flow.name, change.key)) is not None:
         exceptions.close(tx, flow.name, change.key, MALFORMED, now_ms, "reads well now")
     move = outbox.stage(tx, flow.name, change, row, wanted, now_ms)
+    for watcher in watchers:
+        watcher.staged(tx, flow.name, change.key, row, wanted, now_ms)
     if move.changed:
         journal.note(tx, flow.name, change.key, wanted.group or change.group, "wanted", _told(wanted), now_ms)
     return move

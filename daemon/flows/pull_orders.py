@@ -56,6 +56,7 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
+from daemon.core.reservations import taken_by
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
@@ -353,6 +354,7 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None, since_ms
         "look_again_at_ms": plan.look_again_at_ms,
         "units": plan.units,
         "facts": facts_of(raw),
+        "takes": taken_by(read_order(raw)),
         "since_ms": since_ms,
     }
 

@@ -9,6 +9,9 @@ One pusher per flow; at most `flow.concurrency` attempts at once, never two of o
     any other exception   a bug of ours: logged with its place, the row is looked up before it is sent again
     cancellation          the daemon stops: the row stays `sending` and is looked up after the next start
 
+Rows of one group may share a call (`SharedCalls`): they are claimed, sent and written down together, each with an
+outcome of its own.
+
 The end of an attempt rings every pusher: rows of other flows may have waited for its group.
 
 On stop the pusher claims nothing more and gives what is under way `GRACE` to end.
@@ -27,13 +30,13 @@ import anyio.abc
 
 from daemon.core import backoff
 from daemon.core.lifecycle import State
-from daemon.core.owed import Absent, Done, Dropped, Later, Outcome, Owed, Refused, Settled
+from daemon.core.owed import Absent, Done, Dropped, Failed, Later, Outcome, Owed, Refused, Settled
 from daemon.core.reading import BadShape
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, Retry, Throttled, Unknown
 from daemon.errors import ApiError
 from daemon.flows.connections import PROBE_EVERY, SCOPE, note_failure
-from daemon.flows.engine import Engine, Signal
-from daemon.flows.flow import Sender
+from daemon.flows.engine import Engine, Signal, Watcher
+from daemon.flows.flow import Attempt, Sender, SharedCalls
 from daemon.store import attempts, journal, outbox
 from daemon.store.database import Tx
 
@@ -50,6 +53,7 @@ class Pusher:
 
     def __init__(self, engine: Engine, flow: Sender) -> None:
         self.flow = flow
+        self._shared = flow if isinstance(flow, SharedCalls) else None
         self._engine = engine
         self._bell = Signal()
         self._under_way = 0
@@ -84,72 +88,65 @@ class Pusher:
         if free <= 0 or self.flow.name in self._engine.paused:
             return False
         flow, now_ms = self.flow.name, self._engine.clock.now_ms()
-        claimed = await self._engine.database.write(lambda tx: outbox.claim(tx, flow, free, now_ms))
-        for one in claimed:
+        batch = self._shared.batch if self._shared is not None else 1
+        claimed = await self._engine.database.write(lambda tx: outbox.claim_together(tx, flow, free, batch, now_ms))
+        for call in claimed:
             self._under_way += 1
-            group.start_soon(self._attempt, one)
+            group.start_soon(self._attempt, call)
         return bool(claimed)
 
-    async def _attempt(self, claimed: outbox.Claimed) -> None:
+    async def _attempt(self, call: Sequence[outbox.Claimed]) -> None:
         try:
-            await self._try(claimed)
+            await self._try(call)
         finally:
             self._under_way -= 1
             self._engine.timekeeper.announce()
 
-    async def _try(self, claimed: outbox.Claimed) -> None:
-        attempt = _Attempt(self._engine, claimed.row)
+    async def _try(self, call: Sequence[outbox.Claimed]) -> None:
+        rows = [one.row for one in call]
         try:
-            if claimed.settling:
-                outcome: Outcome | Settled = await self.flow.settle(attempt)
-            else:
-                outcome = await self.flow.deliver(attempt)
+            outcomes = await self._outcomes([_Attempt(self._engine, row) for row in rows], settling=call[0].settling)
         except ApiError as error:
             await note_failure(self._engine.connections, error)
-            await self._failed(claimed, error.verdict, str(error))
+            await self._finished(rows, [Failed(error.verdict, str(error))] * len(rows))
         except BadShape as problem:
             text = f"the answer cannot be understood: {problem}"
-            await self._failed(claimed, Retry("malformed_answer", tries=UNKNOWN_CODE_TRIES), text)
+            await self._finished(rows, [Failed(Retry("malformed_answer", tries=UNKNOWN_CODE_TRIES), text)] * len(rows))
         except Exception as error:
-            row = claimed.row
+            row = rows[0]
             log.exception("%s %s broke", row.flow, row.key, extra={"flow": row.flow, "key": row.key})
-            verdict: Failure = Unknown("internal_error")
-            if row.attempts + 1 >= UNKNOWN_CODE_TRIES:
-                verdict = Rejected("internal_error")
-            await self._failed(claimed, verdict, f"{type(error).__name__} in our code; see the log, and report it")
+            text = f"{type(error).__name__} in our code; see the log, and report it"
+            await self._finished(rows, [Failed(_own_fault(row), text) for row in rows])
         else:
-            await self._finished(claimed.row, outcome)
+            await self._finished(rows, outcomes)
 
-    async def _finished(self, row: Owed, outcome: Outcome | Settled) -> None:
-        now_ms = self._engine.clock.now_ms()
+    async def _outcomes(self, attempts: Sequence[Attempt], *, settling: bool) -> Sequence[Outcome | Settled | Failed]:
+        if self._shared is None:
+            (attempt,) = attempts
+            return [await self.flow.settle(attempt) if settling else await self.flow.deliver(attempt)]
+        together = self._shared.settle_together if settling else self._shared.deliver_together
+        outcomes: Sequence[Outcome | Settled | Failed] = await together(attempts)
+        if len(outcomes) != len(attempts):
+            raise RuntimeError(f"{len(outcomes)} outcomes for {len(attempts)} rows")
+        return outcomes
 
-        def work(tx: Tx) -> outbox.Moved:
-            moved = attempts.finish(tx, row, outcome, now_ms)
-            event, detail = _told(outcome, moved)
-            journal.note(tx, row.flow, row.key, row.group, event, detail, now_ms)
-            return moved
+    async def _finished(self, rows: Sequence[Owed], outcomes: Sequence[Outcome | Settled | Failed]) -> None:
+        """Write down what became of every row of a call, in one transaction."""
+        now_ms, jitter = self._engine.clock.now_ms(), self._engine.rng.random()
+
+        def work(tx: Tx) -> list[outbox.Moved]:
+            return [
+                _write(tx, row, outcome, now_ms, jitter, self._engine.watchers)
+                for row, outcome in zip(rows, outcomes, strict=True)
+            ]
 
         moved = await self._engine.database.write(work)
-        self._observe(row, outcome, moved, now_ms)
+        for row, outcome, move in zip(rows, outcomes, moved, strict=True):
+            self._observe(row, outcome, move, now_ms)
+        for watcher in self._engine.watchers:
+            watcher.committed()
 
-    async def _failed(self, claimed: outbox.Claimed, verdict: Failure, text: str) -> None:
-        engine, row, now_ms = self._engine, claimed.row, self._engine.clock.now_ms()
-        wait = backoff.delay(row.attempts + 1, engine.rng.random())
-        if isinstance(verdict, Reauth) and verdict.code == SCOPE:
-            wait = PROBE_EVERY
-
-        def work(tx: Tx) -> outbox.Moved:
-            moved = attempts.fail(tx, row, verdict, text, now_ms, wait, SETTLE_AFTER)
-            journal.note(tx, row.flow, row.key, row.group, _FAILED[type(verdict)], text, now_ms)
-            return moved
-
-        moved = await engine.database.write(work)
-        if moved.after is State.DEAD:
-            engine.observer.record(row.flow, "failed")
-            log.error("%s %s is refused for good: %s", row.flow, row.key, text, extra={"flow": row.flow})
-        self._wait_for(moved)
-
-    def _observe(self, row: Owed, outcome: Outcome | Settled, moved: outbox.Moved, now_ms: int) -> None:
+    def _observe(self, row: Owed, outcome: Outcome | Settled | Failed, moved: outbox.Moved, now_ms: int) -> None:
         observer = self._engine.observer
         match outcome:
             case Done(unchanged=True):
@@ -162,6 +159,9 @@ class Pusher:
             case Refused():
                 observer.record(row.flow, "failed")
                 log.error("%s %s: %s", row.flow, row.key, outcome.text, extra={"flow": row.flow, "code": outcome.code})
+            case Failed() if moved.after is State.DEAD:
+                observer.record(row.flow, "failed")
+                log.error("%s %s is refused for good: %s", row.flow, row.key, outcome.text, extra={"flow": row.flow})
             case _:
                 pass
         for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
@@ -172,6 +172,34 @@ class Pusher:
         self._engine.timekeeper.expect(moved.due_at_ms)
         if moved.after in (State.READY, State.UNKNOWN) and moved.due_at_ms is None:
             self._bell.ring()
+
+
+def _write(
+    tx: Tx,
+    row: Owed,
+    outcome: Outcome | Settled | Failed,
+    now_ms: int,
+    jitter: float,
+    watchers: Sequence[Watcher],
+) -> outbox.Moved:
+    if isinstance(outcome, Failed):
+        wait = backoff.delay(row.attempts + 1, jitter)
+        if isinstance(outcome.verdict, Reauth) and outcome.verdict.code == SCOPE:
+            wait = PROBE_EVERY
+        moved = attempts.fail(tx, row, outcome.verdict, outcome.text, now_ms, wait, SETTLE_AFTER)
+        event, detail = _FAILED[type(outcome.verdict)], outcome.text
+    else:
+        moved = attempts.finish(tx, row, outcome, now_ms)
+        event, detail = _told(outcome, moved)
+        for watcher in watchers:
+            watcher.finished(tx, row, outcome, now_ms)
+    journal.note(tx, row.flow, row.key, row.group, event, detail, now_ms)
+    return moved
+
+
+def _own_fault(row: Owed) -> Failure:
+    """A bug of ours: looked up and tried again, a few times."""
+    return Rejected("internal_error") if row.attempts + 1 >= UNKNOWN_CODE_TRIES else Unknown("internal_error")
 
 
 _FAILED: dict[type, str] = {

@@ -61,6 +61,8 @@ class StoreSnapshot:
     last_success_at_ms: Mapping[str, int] = field(default_factory=dict)
     inventory_guard: Mapping[str, int] = field(default_factory=dict)
     reconcile_drift: Mapping[str, int] = field(default_factory=dict)
+    resync_percent: int | None = None
+    resync_left: int | None = None
     store_bytes: int | None = None
 
 
@@ -233,6 +235,8 @@ def _families(
         _labelled("exceptions_open", "Exceptions that wait for a person.", ("flow", "code"), exceptions),
         _labelled("flow_last_success_timestamp_seconds", "When a flow last succeeded.", ("flow",), successes),
         _labelled("inventory_guard_tripped", "Inventory changes that wait for approval.", ("kind",), guard),
+        _single("resync_percent", "How much of the last resync of stock is done.", snapshot.resync_percent),
+        _single("resync_left_items", "Stock levels that a resync has still to send.", snapshot.resync_left),
         _labelled("reconcile_drift", "Differences that the last reconcile found.", ("kind",), drift),
         _single("orders_on_hold", "Orders whose hold has not ended.", snapshot.orders_on_hold),
         _single("ship_deadline_seconds", "Time left to the nearest ship-by; negative when passed.", deadline_seconds),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from daemon.settings import grammar
 
+_EPOCH_MS_DIGITS = 13
+
 
 def window(since: str, until: str, now_ms: int) -> tuple[int, int | None]:
     """(from, to) as instants; no `until` means up to the present. Raises `ValueError` with what is wrong."""
     if not since:
         raise ValueError("since: a date or a duration is needed, such as 2026-01-31 or 30d")
-    since_ms = _instant("since", since, now_ms)
-    until_ms = _instant("until", until, now_ms) if until else None
+    since_ms = instant("since", since, now_ms)
+    until_ms = instant("until", until, now_ms) if until else None
     if since_ms >= now_ms:
         raise ValueError("since: is not in the past")
     if until_ms is not None and until_ms <= since_ms:
@@ -18,7 +20,10 @@ def window(since: str, until: str, now_ms: int) -> tuple[int, int | None]:
     return since_ms, None if until_ms is None or until_ms >= now_ms else until_ms
 
 
-def _instant(name: str, value: str, now_ms: int) -> int:
+def instant(name: str, value: str, now_ms: int) -> int:
+    """An instant: a date, a duration before now, or epoch milliseconds. Raises `ValueError` with what is wrong."""
+    if len(value) == _EPOCH_MS_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
     try:
         return grammar.since(value).start_ms(now_ms)
     except ValueError as problem:

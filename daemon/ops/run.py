@@ -163,6 +163,8 @@ def running_flows(settings: Settings) -> tuple[str, ...]:
         ("fulfillments", settings.fulfillments != "off"),
         ("messages", orders and (follows.text or follows.card)),
         ("references", orders and follows.references),
+        ("locations", settings.locations != "off"),
+        ("products", settings.products == "pull"),
     )
     return tuple(flow for flow, on in switched if on)
 
@@ -266,9 +268,11 @@ async def _take_signals(stop: anyio.Event, daemon: Daemon, working: anyio.Cancel
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as received:
         async for one in received:
             if one == signal.SIGHUP:
-                log.info("SIGHUP: reading all sources now")
+                log.info("SIGHUP: reading all sources now, and sending every stock level again")
                 for poller in daemon.pollers:
                     poller.poke()
+                if daemon.resync is not None:
+                    await daemon.resync.ask("SIGHUP")
             elif stop.is_set():
                 log.warning("a second signal: ending at once; what is under way is looked up after the next start")
                 working.cancel()

@@ -36,6 +36,9 @@ async def read_snapshot(reader: Reader, flows: Iterable[str], now_ms: int) -> St
         authorized=_authorized(grant, facts.get("connection:tiktok", {})),
         authorization_expires_at_ms=grant.get("refresh_expires_at_ms"),
         last_success_at_ms=successes,
+        inventory_guard=_guarded(facts.get("inventory_guard") or {}) if "inventory" in running else {},
+        resync_percent=_resync(facts.get("resync") or {}, "percent"),
+        resync_left=_resync(facts.get("resync") or {}, "left"),
         store_bytes=reader.size_bytes,
     )
 
@@ -44,6 +47,15 @@ async def _ship_deadline(reader: Reader, now_ms: int) -> timedelta | None:
     """The nearest ship-by instant of an order that TikTok does not show shipped yet, wherever it waits."""
     nearest_ms = await reports.nearest_deadline(reader, "orders")
     return None if nearest_ms is None else _milliseconds(nearest_ms - now_ms)
+
+
+def _guarded(held: dict[str, Any]) -> dict[str, int]:
+    """SKUs that the guard keeps from going to zero, or from changing wildly."""
+    return {kind: int(held.get(kind, 0)) for kind in ("zeroed", "wild")}
+
+
+def _resync(known: dict[str, Any], name: str) -> int | None:
+    return int(known[name]) if known.get("by") else None
 
 
 def _authorized(grant: dict[str, Any], connection: dict[str, Any]) -> bool | None:

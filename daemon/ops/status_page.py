@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from daemon.ops.cli import times
+from daemon.ops.cli.state import guard_text, resync_text
 from daemon.ops.web import HEADERS, Site
 from daemon.ops.web_api import open_exceptions, whole_status
 from daemon.store import reports
@@ -108,6 +109,8 @@ def _connections(status: dict[str, Any], now_ms: int) -> str:
     if backfill:
         text = f"{backfill['state']}, {backfill['percent']} %, {backfill['read']} orders read {backfill['problem']}"
         pairs.append(("Backfill", text.strip()))
+    pairs.append(("Inventory guard", guard_text(status["inventory_guard"])))
+    pairs.append(("Resync", resync_text(status["resync"])))
     return f'<section aria-labelledby="sides"><h2 id="sides">Connections</h2>{_pairs(pairs)}</section>'
 
 

@@ -8,6 +8,9 @@
     POST /api/dismiss   {"flow", "key", "note"}
     POST /api/pull      {"ids": [...]}         read these orders or fulfillments now
     POST /api/backfill  {"since", "until"}     read the orders of the past; dates or durations, `until` may be left out
+    POST /api/resync    {"flow": "inventory"}  send every level again; joins one that is under way
+    POST /api/approve   {"flow": "inventory"}  let pass what the inventory guard holds
+    POST /api/rollback  {"to"}                 stock as it was pushed then
     POST /api/pause     {"flow"}               its pusher claims nothing more; kept over a restart
     POST /api/resume    {"flow"}
     POST /api/connect   {"code"}               a new grant (ops/connecting.py)
@@ -29,6 +32,7 @@ from daemon.flows import backfill, operator, pauses
 from daemon.ops.cures import explained
 from daemon.ops.guard import admin_request
 from daemon.ops.past import window
+from daemon.ops.stock_api import StockApi
 from daemon.ops.web import HEADERS, Site, not_ready, problem
 from daemon.store import reports
 from daemon.store.database import Tx
@@ -57,6 +61,7 @@ class Api:
             Route("/api/dismiss", self.dismiss, methods=["POST"]),
             Route("/api/pull", self.pull, methods=["POST"]),
             Route("/api/backfill", self.backfill, methods=["POST"]),
+            *StockApi(self._site, self._admin).routes(),
             Route("/api/pause", self.pause, methods=["POST"]),
             Route("/api/resume", self.resume, methods=["POST"]),
             Route("/api/connect", self.connect, methods=["POST"]),

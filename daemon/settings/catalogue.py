@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Annotated
@@ -11,7 +12,7 @@ from pydantic_settings import BaseSettings
 
 from daemon.settings import grammar
 from daemon.settings.connection import Boolean, OptionalSecret, Text, Url
-from daemon.settings.declare import PLANNED, read_by, setting
+from daemon.settings.declare import NOW, PLANNED, read_by, setting
 from daemon.settings.flows import Pairs
 from daemon.settings.values import AiProvider, Buffer, MissingAttributes
 
@@ -25,10 +26,11 @@ StatusMap = Annotated[Mapping[str, str], read_by(grammar.pairs_to("activate", "d
 Missing = Annotated[MissingAttributes, read_by(grammar.one_of(*MissingAttributes))]
 Provider = Annotated[AiProvider, read_by(grammar.one_of(*AiProvider))]
 KeptBack = Annotated[Buffer, read_by(grammar.buffer)]
+Staleness = Annotated[timedelta, read_by(grammar.duration_between("5m", "7d"))]
 Share = Annotated[Decimal, read_by(grammar.share)]
 
 product_setting = partial(setting, section="Products", since=PLANNED)
-stock_setting = partial(setting, section="Inventory", since=PLANNED)
+stock_setting = partial(setting, section="Inventory")
 
 
 class CatalogueSettings(BaseSettings):
@@ -53,7 +55,9 @@ class CatalogueSettings(BaseSettings):
     products_missing_attributes: Missing = product_setting(
         "exception", "ai or exception: where missing values come from"
     )
-    products_only_required_attributes: Boolean = product_setting("false", "fill in values for required attributes only")
+    products_only_required_attributes: Boolean = product_setting(
+        "false", "pull the values of required attributes only", since=NOW
+    )
     products_ai_skus: Selection = product_setting("all", "SKUs that may get AI values: a list or all")
     products_ai_skus_except: Names = product_setting("", "SKUs that never get AI values")
     products_ai_attributes: Selection = product_setting("all", "attributes that may get AI values: a list or all")
@@ -75,6 +79,12 @@ class CatalogueSettings(BaseSettings):
     )
     inventory_skus: Selection = stock_setting("all", "SKUs whose stock is pushed: a list or all")
     inventory_location_map: Pairs = stock_setting("", "Pipe17 location id:TikTok warehouse id,...")
+    inventory_locations_except: Names = stock_setting(
+        "", "Pipe17 location ids whose stock is never sold on TikTok, such as a shop floor"
+    )
+    inventory_stale_after: Staleness = stock_setting(
+        "1h", "how long stock may go unconfirmed before nothing is pushed any more, 5m to 7d; until then it only falls"
+    )
     inventory_buffer: KeptBack = stock_setting("0", "stock kept back: units such as 3, or a share such as 10%")
     inventory_guard: Share = stock_setting(
         "30%", "a cycle that would set more than this share of the catalogue to zero stops and asks"

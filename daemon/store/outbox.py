@@ -20,6 +20,8 @@ from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 
 UNHURRIED_MS = 3 * 86_400_000
 """What has no deadline takes its turn as if it had one three days after its change."""
+LATE_MS = 3_650 * 86_400_000
+"""What nobody is in a hurry about goes behind everything else."""
 
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
@@ -168,8 +170,14 @@ def _content(change: Change, wanted: Wanted, now_ms: int) -> tuple[Any, ...]:
         wanted.deadline_at_ms,
         change.changed_at_ms,
         now_ms,
-        change.changed_at_ms + UNHURRIED_MS if wanted.deadline_at_ms is None else wanted.deadline_at_ms,
+        _rank_ms(change, wanted),
     )
+
+
+def _rank_ms(change: Change, wanted: Wanted) -> int:
+    if wanted.late:
+        return change.changed_at_ms + LATE_MS
+    return change.changed_at_ms + UNHURRIED_MS if wanted.deadline_at_ms is None else wanted.deadline_at_ms
 
 
 def _standing(state: State, wanted: Wanted, now_ms: int) -> tuple[Any, ...]:
@@ -204,17 +212,26 @@ def wake(tx: Tx, now_ms: int, limit: int) -> tuple[int, int | None]:
 
 def claim(tx: Tx, flow: str, limit: int, now_ms: int) -> list[Claimed]:
     """Take the next rows of a flow, at most one per group; from the commit on they are `sending` (or looked up)."""
-    claimed: list[Claimed] = []
-    groups: set[str] = set()
+    return [one for (one,) in claim_together(tx, flow, limit, 1, now_ms)]
+
+
+def claim_together(tx: Tx, flow: str, limit: int, batch: int, now_ms: int) -> list[list[Claimed]]:
+    """Take the next rows of a flow for at most `limit` calls, one call per group; rows of a group that stand in the
+    same state share one, `batch` of them at most."""
+    calls: dict[str, list[Owed]] = {}
     for record in tx.all("outbox_queue", (flow, limit)):
         row = owed(record)
-        if row.group in groups:
+        if row.group in calls:
             continue
-        groups.add(row.group)
-        book(tx, flow, row.state, after(row.state, Event.CLAIM))
-        claimed.append(Claimed(row, settling=row.state is State.UNKNOWN))
-    tx.each("outbox_claim", [(after(one.row.state, Event.CLAIM).value, now_ms, one.row.id) for one in claimed])
-    return claimed
+        calls[row.group] = [row]
+        if batch > 1:
+            companions = tx.all("outbox_queue_of_group", (row.group, flow, row.state.value, batch))
+            calls[row.group] += [other for other in map(owed, companions) if other.id != row.id][: batch - 1]
+    for rows in calls.values():
+        for row in rows:
+            book(tx, flow, row.state, after(row.state, Event.CLAIM))
+        tx.each("outbox_claim", [(after(row.state, Event.CLAIM).value, now_ms, row.id) for row in rows])
+    return [[Claimed(row, settling=row.state is State.UNKNOWN) for row in rows] for rows in calls.values()]
 
 
 def intend(tx: Tx, row_id: int, intent: Mapping[str, Any], now_ms: int) -> None:

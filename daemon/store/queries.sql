@@ -84,6 +84,13 @@ WHERE flow = ? AND queued = 1
   AND NOT EXISTS (SELECT 1 FROM outbox AS other WHERE other.group_key = candidate.group_key AND other.busy = 1)
 ORDER BY rank_ms, id LIMIT ?;
 
+-- The queued rows of one group and flow that stand in one state, in their turn: those that share a call.
+-- (`queued + 0` keeps the planner from the index of the whole queue: a group has a few hundred rows at most.)
+-- name: outbox_queue_of_group
+SELECT id, flow, key, group_key, state, version, payload, digest, accepted_digest, remote_id, source_version, source_stamp,
+    intent, result, attempts, flagged, reason, due_at_ms, deadline_at_ms, changed_at_ms
+FROM outbox WHERE group_key = ? AND flow = ? AND queued + 0 = 1 AND state = ? ORDER BY rank_ms, id LIMIT ?;
+
 -- Intent before effect: from here on a crash leaves the row to be looked up.
 -- name: outbox_claim
 UPDATE outbox SET state = ?, queued = 0, busy = 1, sent_version = version, updated_at_ms = ? WHERE id = ?;
@@ -307,3 +314,251 @@ SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND key = 
 -- The order behind an id of the other side.
 -- name: outbox_by_remote_id
 SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND remote_id = ? AND remote_id <> '' LIMIT 1;
+
+-- name: product_get
+SELECT product_id, status, stamp, version_ms, seen_at_ms, gone_at_ms FROM products WHERE product_id = ?;
+
+-- name: product_put
+INSERT INTO products (product_id, status, stamp, version_ms, seen_at_ms, gone_at_ms) VALUES (?, ?, ?, ?, ?, NULL)
+ON CONFLICT (product_id) DO UPDATE SET
+    status = excluded.status, stamp = excluded.stamp, version_ms = excluded.version_ms, seen_at_ms = excluded.seen_at_ms,
+    gone_at_ms = NULL
+WHERE products.version_ms <= excluded.version_ms;
+
+-- name: product_seen
+UPDATE products SET seen_at_ms = ?, gone_at_ms = NULL WHERE product_id = ?;
+
+-- name: product_gone
+UPDATE products SET gone_at_ms = ?, stamp = '' WHERE product_id = ? AND gone_at_ms IS NULL;
+
+-- Products that a whole reading of the shop did not show.
+-- name: products_unseen
+SELECT product_id FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?;
+
+-- name: products_unseen_count
+SELECT count(*) FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ?;
+
+-- name: products_live_count
+SELECT count(*) FROM products WHERE gone_at_ms IS NULL;
+
+-- name: link_get
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE sku_id = ?;
+
+-- name: links_by_seller_sku
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE seller_sku = ? AND seller_sku <> '' AND gone_at_ms IS NULL ORDER BY sku_id;
+
+-- name: links_by_product
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE product_id = ? ORDER BY sku_id;
+
+-- Every link in the order of SKU ids, one page after the other; the gone ones are left out.
+-- name: links_after
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?;
+
+-- name: links_count
+SELECT count(*) FROM links WHERE gone_at_ms IS NULL;
+
+-- name: link_put
+INSERT INTO links (
+    sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms, updated_at_ms
+) VALUES (?, ?, ?, ?, ?, ?, '', ?, NULL, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    product_id = excluded.product_id,
+    pipe17_product_id = CASE WHEN links.seller_sku = excluded.seller_sku THEN links.pipe17_product_id ELSE '' END,
+    seller_sku = excluded.seller_sku, status = excluded.status, warehouses = excluded.warehouses,
+    kind = CASE WHEN excluded.kind = 'normal' AND links.kind IN ('bundle', 'shared', 'platform') THEN links.kind
+        ELSE excluded.kind END,
+    seen_at_ms = excluded.seen_at_ms, gone_at_ms = NULL, updated_at_ms = excluded.updated_at_ms;
+
+-- name: link_gone
+UPDATE links SET gone_at_ms = ?, updated_at_ms = ? WHERE sku_id = ? AND gone_at_ms IS NULL;
+
+-- name: link_made
+UPDATE links SET pipe17_product_id = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: link_kind
+UPDATE links SET kind = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: link_warehouses
+UPDATE links SET warehouses = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: warehouse_get
+SELECT id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms FROM warehouses WHERE id = ?;
+
+-- name: warehouses_all
+SELECT id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms FROM warehouses ORDER BY id;
+
+-- name: warehouse_put
+INSERT INTO warehouses (id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, '', ?)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, type = excluded.type, sub_type = excluded.sub_type, effect_status = excluded.effect_status,
+    is_default = excluded.is_default, seen_at_ms = excluded.seen_at_ms;
+
+-- name: warehouse_located
+UPDATE warehouses SET location_id = ? WHERE id = ?;
+
+-- name: warehouse_gone
+UPDATE warehouses SET effect_status = 'GONE' WHERE id = ?;
+
+-- A newer row of Pipe17; nothing when the one we have is newer.
+-- name: level_put
+INSERT INTO levels (sku, location_id, on_hand, committed, future, committed_future, source_version, sweep, missing_since_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)
+ON CONFLICT (sku, location_id) DO UPDATE SET on_hand = excluded.on_hand, committed = excluded.committed,
+    future = excluded.future, committed_future = excluded.committed_future, source_version = excluded.source_version,
+    sweep = excluded.sweep, missing_since_ms = NULL;
+
+-- name: level_get
+SELECT location_id, on_hand, committed, future, committed_future, source_version, missing_since_ms FROM levels
+WHERE sku = ? AND location_id = ?;
+
+-- name: level_seen
+UPDATE levels SET sweep = ?, missing_since_ms = NULL WHERE sku = ? AND location_id = ?;
+
+-- name: levels_of_sku
+SELECT location_id, on_hand, committed, future, committed_future, source_version, missing_since_ms FROM levels
+WHERE sku = ?;
+
+-- name: level_missing
+UPDATE levels SET missing_since_ms = ? WHERE sku = ? AND location_id = ? AND missing_since_ms IS NULL;
+
+-- name: levels_unseen
+SELECT DISTINCT sku FROM levels WHERE sweep < ? ORDER BY sku LIMIT ?;
+
+-- name: levels_swept
+UPDATE levels SET sweep = ? WHERE sku = ?;
+
+-- name: levels_any
+SELECT sku FROM levels LIMIT 1;
+
+-- name: levels_missing_by_location
+SELECT location_id, min(missing_since_ms), count(*) FROM levels WHERE missing_since_ms IS NOT NULL GROUP BY location_id;
+
+-- name: stock_changed
+INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect) VALUES (?, ?, ?, 0, '')
+ON CONFLICT (sku_id) DO UPDATE SET changed_at_ms = excluded.changed_at_ms, cause = excluded.cause, held = 0, effect = '';
+
+-- name: stock_unweighed
+SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' ORDER BY changed_at_ms LIMIT ?;
+
+-- name: stock_unweighed_of_orders
+SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' AND cause = 'order' ORDER BY changed_at_ms LIMIT ?;
+
+-- name: stock_weighed
+UPDATE stock_changes SET effect = ?, before_units = ?, after_units = ? WHERE sku_id = ?;
+
+-- name: stock_to_stage
+SELECT sku_id, changed_at_ms, effect FROM stock_changes WHERE held = 0 AND effect <> '' LIMIT ?;
+
+-- name: stock_settled
+DELETE FROM stock_changes WHERE sku_id = ?;
+
+-- name: stock_effects
+SELECT held, effect, count(*) FROM stock_changes GROUP BY held, effect;
+
+-- name: stock_hold
+UPDATE stock_changes SET held = 1 WHERE sku_id IN (
+    SELECT sku_id FROM stock_changes WHERE held = 0 AND effect IN ('zeroed', 'wild') LIMIT ?
+);
+
+-- name: stock_hold_cycle
+UPDATE stock_changes SET held = 1 WHERE sku_id IN (
+    SELECT sku_id FROM stock_changes WHERE held = 0 AND effect <> '' AND (cause <> 'order' OR effect <> 'usual') LIMIT ?
+);
+
+-- name: stock_let_go
+UPDATE stock_changes SET held = 0, effect = ? WHERE sku_id IN (SELECT sku_id FROM stock_changes WHERE held = 1 LIMIT ?);
+
+-- name: stock_held_sample
+SELECT sku_id, effect, before_units, after_units FROM stock_changes
+WHERE held = 1 AND effect IN ('zeroed', 'wild') ORDER BY effect DESC, changed_at_ms LIMIT ?;
+
+-- name: stock_zeroed_put
+INSERT INTO stock_zeroed (sku_id, at_ms) VALUES (?, ?) ON CONFLICT (sku_id) DO UPDATE SET at_ms = excluded.at_ms;
+
+-- name: stock_zeroed_drop
+DELETE FROM stock_zeroed WHERE sku_id = ?;
+
+-- name: stock_zeroed_count
+SELECT count(*) FROM stock_zeroed WHERE at_ms >= ?;
+
+-- name: stock_zeroed_expire
+DELETE FROM stock_zeroed WHERE at_ms < ?;
+
+-- name: stock_zeroed_forget
+DELETE FROM stock_zeroed;
+
+-- name: stock_doubtful_put
+INSERT INTO stock_doubtful (sku_id) VALUES (?) ON CONFLICT (sku_id) DO NOTHING;
+
+-- name: stock_doubtful_drop
+DELETE FROM stock_doubtful WHERE sku_id = ?;
+
+-- name: stock_doubtful_after
+SELECT sku_id FROM stock_doubtful WHERE sku_id > ? ORDER BY sku_id LIMIT ?;
+
+-- TikTok said that a product is not on sale; the next reading of it tells the truth.
+-- name: link_not_live
+UPDATE links SET status = 'NOT_LIVE' WHERE sku_id = ?;
+
+-- name: reservations_of_order
+SELECT sku, units, remote_id, released_at_ms, counted FROM reservations WHERE order_id = ?;
+
+-- name: reservation_put
+INSERT INTO reservations (order_id, sku, units, remote_id, accepted_at_ms, released_at_ms, counted)
+VALUES (?, ?, ?, '', NULL, NULL, 0)
+ON CONFLICT (order_id, sku) DO UPDATE SET units = excluded.units;
+
+-- name: reservation_drop
+DELETE FROM reservations WHERE order_id = ? AND sku = ?;
+
+-- name: reservations_accepted
+UPDATE reservations SET remote_id = ?, accepted_at_ms = COALESCE(accepted_at_ms, ?),
+    released_at_ms = COALESCE(released_at_ms, ?)
+WHERE order_id = ?;
+
+-- name: reservations_of_sku
+SELECT order_id, sku, units, remote_id, accepted_at_ms, released_at_ms FROM reservations
+WHERE sku = ? AND counted = 0 ORDER BY order_id;
+
+-- name: reserved_units
+SELECT sum(units) FROM reservations WHERE sku = ? AND counted = 0;
+
+-- name: reservation_counted
+UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
+
+-- name: reservations_unexplained
+SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
+
+-- A resync sends again what TikTok has accepted before.
+-- name: outbox_forget_accepted
+UPDATE outbox SET accepted_digest = '' WHERE id = ? AND state = 'done' AND busy = 0;
+
+-- Rows of a flow that wait behind everything else (LATE_MS).
+-- name: outbox_late_any
+SELECT id FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ? LIMIT 1;
+
+-- name: outbox_late_count
+SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
+
+-- name: exceptions_of_code
+SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
+
+-- name: pushed_add
+INSERT INTO pushed (sku_id, at_ms, before, after) VALUES (?, ?, ?, ?);
+
+-- What each SKU had at an instant: what it had before its first change after it.
+-- name: pushed_since
+SELECT sku_id, before FROM pushed WHERE id IN (
+    SELECT min(id) FROM pushed WHERE at_ms > ? AND sku_id > ? GROUP BY sku_id ORDER BY sku_id LIMIT ?
+) ORDER BY sku_id;
+
+-- name: pushed_by_hour
+SELECT min(at_ms), count(*) FROM pushed GROUP BY at_ms / 3600000 ORDER BY 1 DESC LIMIT ?;
+
+-- name: pushed_expire
+DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);

@@ -15,6 +15,7 @@ from daemon.store.reader import Reader
 
 PAGE_MAX = 1_000
 TIMELINE_MAX = 500
+HOURS_SHOWN = 48
 _EXCEPTION = "exception:"
 
 
@@ -92,6 +93,8 @@ async def status(reader: Reader, now_ms: int) -> dict[str, Any]:
         "authorization": known.get("authorization", {}),
         "shop": known.get("shop", {}),
         "backfill": known.get("backfill", {}),
+        "resync": known.get("resync", {}),
+        "inventory_guard": known.get("inventory_guard", {}),
         "pipe17_integration": known.get("pipe17_integration", ""),
         "store_bytes": reader.size_bytes,
     }
@@ -155,6 +158,12 @@ async def backfill(reader: Reader) -> dict[str, Any]:
     """Where the last backfill stands; empty when none was ever asked for."""
     found: dict[str, Any] = (await facts(reader)).get("backfill", {})
     return found
+
+
+async def stock_snapshots(reader: Reader) -> list[dict[str, Any]]:
+    """Instants that `rollback` can go back to: before each of the last hours in which stock was pushed."""
+    found = await reader.rows("pushed_by_hour", (HOURS_SHOWN,))
+    return [{"id": str(first_ms - 1), "at_ms": first_ms - 1, "pushed": count} for first_ms, count in found]
 
 
 async def pulled(reader: Reader, flow: str, key: str, hint_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections import Counter
 from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
-from tests.sim import kinds
+from tests.sim import catalogue, kinds
 from tests.sim.day import Diary
 from tests.sim.world import World
 
@@ -29,6 +29,10 @@ WRITES = (
     "packages.split",
     "packages.update_tracking",
     "orders.update_tracking",
+    "products.create",
+    "products.update",
+    "locations.create",
+    "locations.update",
 )
 UPDATES = ("packages.update_tracking", "orders.update_tracking")
 
@@ -45,6 +49,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     finally:
         store.close()
     found += _limits_kept(world)
+    found += catalogue.violations(world)
     found += kinds.violations(world, diary.kinds)
     return found
 

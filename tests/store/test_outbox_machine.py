@@ -62,6 +62,8 @@ class Flight:
     row: Owed
     settling: bool
     overtaken: bool = False
+    call: int = 0
+    """Rows of one group are under way together only when they share a call."""
 
 
 class OutboxMachine(RuleBasedStateMachine):
@@ -71,6 +73,7 @@ class OutboxMachine(RuleBasedStateMachine):
         self.models: dict[str, Model] = {}
         self.flights: dict[str, Flight] = {}
         self.serial = 0
+        self.calls = 0
 
     # the source
 
@@ -170,7 +173,32 @@ class OutboxMachine(RuleBasedStateMachine):
                 expected.append(key)
         claimed = self.bench.claim(limit, flow)
         assert [one.row.key for one in claimed] == expected
-        for one in claimed:
+        self._fly([[one] for one in claimed])
+
+    @rule(flow=st.sampled_from(FLOWS), limit=st.integers(1, 4), batch=st.integers(2, 3))
+    def claim_together(self, flow: str, limit: int, batch: int) -> None:
+        busy = {KEYS[key][1] for key in self.flights}
+        queued = self.bench.rows(
+            "SELECT key, state FROM outbox WHERE flow = ? AND queued = 1 ORDER BY rank_ms, id", flow
+        )
+        free = [(key, state) for key, state in queued if KEYS[key][1] not in busy]
+        calls: dict[str, list[str]] = {}
+        for key, state in free[:limit]:
+            group = KEYS[key][1]
+            same = [other for other, stands in free if KEYS[other][1] == group and stands == state and other != key]
+            calls.setdefault(group, [key, *same[: batch - 1]])
+        now_ms = self.bench.now_ms
+        claimed = self.bench.do(lambda tx: outbox.claim_together(tx, flow, limit, batch, now_ms))
+        assert [[one.row.key for one in call] for call in claimed] == list(calls.values())
+        self._fly(claimed)
+
+    def _fly(self, calls: list[list[outbox.Claimed]]) -> None:
+        for call in calls:
+            self.calls += 1
+            self._take_off(call)
+
+    def _take_off(self, call: list[outbox.Claimed]) -> None:
+        for one in call:
             model = self.models[one.row.key]
             assert one.settling == model.in_doubt, "unknown is looked up before it is sent, nothing else is"
             assert one.settling or model.state is not State.DROPPED
@@ -178,7 +206,7 @@ class OutboxMachine(RuleBasedStateMachine):
             row = one.row
             if not one.settling:
                 self.bench.do(lambda tx, row=row: outbox.intend(tx, row.id, {"digest": row.digest}, self.bench.now_ms))
-            self.flights[row.key] = Flight(row, one.settling)
+            self.flights[row.key] = Flight(row, one.settling, call=self.calls)
 
     def _take(self, data: st.DataObject, *, settling: bool) -> tuple[Flight, Model]:
         names = sorted(key for key, flight in self.flights.items() if flight.settling == settling)
@@ -359,7 +387,8 @@ class OutboxMachine(RuleBasedStateMachine):
     def one_at_a_time_in_a_group(self) -> None:
         busy = self.bench.rows("SELECT key, group_key FROM outbox WHERE busy = 1")
         assert {key for key, _ in busy} == set(self.flights)
-        assert len({group for _, group in busy}) == len(busy)
+        calls = {(group, self.flights[key].call) for key, group in busy}
+        assert len({group for group, _ in calls}) == len(calls)
 
     @invariant()
     def the_columns_agree(self) -> None:

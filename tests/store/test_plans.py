@@ -19,6 +19,7 @@ BOUNDED = {"journal_expire"}
 """Reads from the head of a table as many rows as it is told, see the test of its own."""
 BY_INDEX = {
     "outbox_queue": "outbox_queue",
+    "outbox_queue_of_group": "outbox_group",
     "outbox_due": "outbox_waiting",
     "outbox_next_due": "outbox_waiting",
     "outbox_oldest": "outbox_open",

@@ -85,6 +85,27 @@ WEBHOOK_ENTITIES = Assumption(
     },
     "`entity` in a delivery is the topic, in the plural or the singular.",
 )
+LOCATIONS_KEEP_A_LINK = Assumption(
+    "P17-12",
+    ("externalSystem", "customFields"),
+    "A location says in `externalSystem` and again in `customFields` which TikTok warehouse it is; one of the two is "
+    "kept. `status: inactive` marks a location that cannot be used.",
+)
+PRICES_BY_NAME = Assumption(
+    "P17-13",
+    ("basePrice", "compareAtPrice"),
+    "`prices` of a product are objects with `name`, `value` and `currency`, `basePrice` first; TikTok's list price is "
+    "`compareAtPrice`.",
+)
+PRODUCTS_LINK_BY_EXT_ID = Assumption(
+    "P17-14",
+    ("parent", "child", "simple", "bundle"),
+    "A parent has TikTok's product id as its SKU and `extProductId`; a child names it in `parentExtProductId` and has "
+    "the SKU id as `extProductId`. A product of another integration takes `mappedProduct` and nothing else.",
+)
+MAPPING_MERGES = Assumption(
+    "P17-15", True, "`mappedProduct` is sent whole with what a person set in it (a buffer), so it may merge or replace."
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
@@ -102,4 +123,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     WEBHOOK_KEY,
     WEBHOOK_KEY_HEADER,
     WEBHOOK_ENTITIES,
+    LOCATIONS_KEEP_A_LINK,
+    PRICES_BY_NAME,
+    PRODUCTS_LINK_BY_EXT_ID,
+    MAPPING_MERGES,
 )

@@ -68,6 +68,11 @@ COMMANDS = (
     Command("dismiss", "close an exception with a note", f"{_HERE}.operate", "dismiss", "dismiss_arguments"),
     Command("pull", "read these orders or fulfillments now", f"{_HERE}.past", "pull", "pull_arguments"),
     Command("backfill", "read the orders of the past", f"{_HERE}.past", "backfill", "backfill_arguments"),
+    Command("resync", "send every stock level again", f"{_HERE}.stock", "resync", "resync_arguments"),
+    Command(
+        "approve", "let a stock change pass that the guard holds", f"{_HERE}.stock", "approve", "approve_arguments"
+    ),
+    Command("rollback", "stock as it was pushed before", f"{_HERE}.stock", "rollback", "rollback_arguments"),
     Command(
         "settings", "the effective settings, secrets hidden", f"{_HERE}.settings", "settings", "settings_arguments"
     ),

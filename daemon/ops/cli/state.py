@@ -135,6 +135,25 @@ def cures() -> Callable[[str], str]:
     return cure_of
 
 
+def resync_text(one: dict[str, Any]) -> str:
+    """Where a resync of stock stands, in a line; "" for none."""
+    if not one or not one["by"]:
+        return ""
+    what = "sends every level again" if one["sends"] else "reads every level"
+    text = f"{one['phase']}, {one['percent']} %: {what}, asked for by {one['by']}"
+    if one["sends"]:
+        text += f"; {one['marked']} of {one['total']} SKUs taken up, {one['skipped']} left out, {one['left']} to send"
+    return f"{text}; {one['problem']}" if one["problem"] else text
+
+
+def guard_text(one: dict[str, Any]) -> str:
+    """What the inventory guard holds, in a line; "" for nothing."""
+    if not one:
+        return ""
+    shown = ", ".join(f"{item['sku']} {item['before']} -> {item['after']}" for item in one["sample"][:5])
+    return f"holds a change: {one['text']}; {shown}; `tiktok-pipe17 approve` lets it pass"
+
+
 def backfill_text(one: dict[str, Any]) -> str:
     """Where a backfill stands, in a line; "" for none."""
     if not one:
@@ -158,6 +177,8 @@ def _print_status(report: dict[str, Any], now_ms: int) -> None:
         ("Pipe17", _connection_text(report, "pipe17", now_ms)),
         ("paused", ", ".join(report["paused"])),
         ("backfill", backfill_text(report["backfill"])),
+        ("inventory guard", guard_text(report["inventory_guard"])),
+        ("resync", resync_text(report["resync"])),
         ("store", bytes_text(report["store_bytes"])),
     ]
     print(pairs(head))

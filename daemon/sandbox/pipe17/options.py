@@ -62,6 +62,9 @@ CHANNEL_GRANTS: Mapping[str, str] = {
     "shipments": "rl",
     "fulfillments": "rl",
     "webhooks": "crul",
+    "products": "crul",
+    "inventory": "rl",
+    "locations": "crul",
 }
 """What the key of a selling channel may do: create, read, update, delete, list."""
 
@@ -128,6 +131,16 @@ class Pipe17Options:
     webhook_loss: float = 0.0
     webhook_jitter_ms: int = 0
     """Deliveries leave up to this much later, each on its own: they overtake each other."""
+    commits_at: str = "routed"
+    """When an order commits stock: `routed` with its shipping requests, `created` with the order itself."""
+    totals_since: bool = False
+    """Whether `totals` can be combined with `updatedSince`; else 400."""
+    excluded_locations: tuple[str, ...] = ()
+    """Locations that totals leave out."""
+    keeps_external_system: bool = True
+    """Whether a location keeps `externalSystem`; else it is dropped like any unknown member."""
+    foreign_product_status: int = 403
+    """The answer to a change of a product of another integration."""
 
     record_bodies: bool = True
     """Whether `calls` keeps the bodies of requests; benchmarks turn it off."""

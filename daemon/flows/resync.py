@@ -1,0 +1,338 @@
+"""Forced resync: every level is read from Pipe17 again and sent to TikTok again, behind everything that happens now.
+
+    reading   a sweep of Pipe17's whole inventory, in the lowest lane (the same sweep runs by itself once a day)
+    marking   the link table, SKU by SKU: what TikTok had accepted is forgotten and staged once more, marked `late`;
+              a level that turns out to differ goes the usual way, past the guard
+    sending   until the last late row is gone; the outbox does that
+
+Where it stands is the fact `resync` and commits with every step, so a kill -9 costs one page. One at a time: another
+request joins the one under way. A restart asks for one (INVENTORY_RESYNC_ON_START), but only a restart that somebody
+asked for: after a crash the daemon goes on with what was under way and starts nothing, however often it crashes.
+
+A sweep that shows nothing at all while levels are known changes nothing, is shown, and is repeated. Rows that a sweep
+does not show are asked for by SKU; those that stay away are missing, which is not zero.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from daemon.apis.pipe17.client import Pipe17
+from daemon.core.findings import Finding
+from daemon.core.lanes import Lane
+from daemon.core.lifecycle import State
+from daemon.core.links import Kind
+from daemon.core.reading import BadShape
+from daemon.core.spans import milliseconds
+from daemon.core.stock import Publish
+from daemon.errors import ApiError
+from daemon.flows.connections import note_failure
+from daemon.flows.engine import Engine, Signal, StoredRows
+from daemon.flows.poller import announce
+from daemon.flows.push_inventory import PushInventory
+from daemon.flows.stock_judge import stage
+from daemon.flows.stock_plan import Planner, accepted
+from daemon.flows.stock_reader import NAME
+from daemon.store import exceptions, facts, levels, links, outbox
+from daemon.store.database import Tx
+from daemon.store.exceptions import Kind as Opened
+from daemon.store.levels import Cause
+from daemon.store.outbox import LATE_MS, Moved
+
+log = logging.getLogger("daemon.resync")
+
+FACT = "resync"
+BOOT = "inventory_boot"
+EMPTY = "inventory_source_empty"
+READING, MARKING, SENDING, DONE = "reading", "marking", "sending", "done"
+AT_ONCE = 200
+SWEEP_EVERY = timedelta(days=1)
+RETRY_S = 15.0
+LOOK_AGAIN_S = 1.0
+IDLE_S = 600.0
+_LATE_FROM_MS = LATE_MS // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a resync, or a sweep alone, stands."""
+
+    phase: str
+    by: str
+    asked_at_ms: int
+    sends: bool
+    """False: a sweep alone, nothing is sent again."""
+    number: int
+    """Of the sweep; rows that it reads carry it."""
+    read: int = 0
+    """Rows of Pipe17 read so far; where the sweep goes on."""
+    position: str = ""
+    """The last SKU id that was marked."""
+    total: int = 0
+    marked: int = 0
+    skipped: int = 0
+    """SKUs whose stock is not ours to send, pre-owned ones among them."""
+    left: int = 0
+    """Late rows that wait to be sent."""
+    ended_at_ms: int | None = None
+    problem: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.phase == DONE
+
+    @property
+    def percent(self) -> int:
+        """Of the SKUs, how many were sent again; 100 only at the end."""
+        if self.ended:
+            return 100
+        sent = self.marked + self.skipped - self.left
+        return min(max(sent * 100 // self.total, 0), 99) if self.total else 0
+
+    def public(self) -> dict[str, Any]:
+        """As it is stored and shown."""
+        return {
+            "phase": self.phase,
+            "percent": self.percent,
+            "by": self.by,
+            "asked_at_ms": self.asked_at_ms,
+            "sends": self.sends,
+            "number": self.number,
+            "read": self.read,
+            "position": self.position,
+            "total": self.total,
+            "marked": self.marked,
+            "skipped": self.skipped,
+            "left": self.left,
+            "ended_at_ms": self.ended_at_ms,
+            "problem": self.problem,
+        }
+
+
+def find(tx: Tx) -> Standing | None:
+    """The last one."""
+    known = facts.get(tx, FACT)
+    return None if not known else Standing(**{name: value for name, value in known.items() if name != "percent"})
+
+
+def request(tx: Tx, by: str, now_ms: int) -> dict[str, Any]:
+    """Ask for a resync; `started` is false when one is under way, which then does it.
+
+    The daemon wakes its loop afterwards: `resync.bell.ring()`.
+    """
+    known = find(tx)
+    if known is not None and not known.ended and known.sends:
+        text = f"already running, {known.percent} %"
+        return {"started": False, "text": text, "resync": known.public()}
+    number = 1 if known is None else known.number + (1 if known.ended else 0)
+    read = known.read if known is not None and not known.ended else 0
+    asked = Standing(READING, by, now_ms, sends=True, number=number, read=read, total=links.count(tx))
+    facts.put(tx, FACT, asked.public(), now_ms)
+    return {"started": True, "text": "started", "resync": asked.public()}
+
+
+class Resync:
+    """The loop."""
+
+    def __init__(self, engine: Engine, flow: PushInventory, pipe17: Pipe17, *, on_start: bool) -> None:
+        self.bell = Signal()
+        self._engine = engine
+        self._flow = flow
+        self._pipe17 = pipe17.at(Lane.RESYNC)
+        self._on_start = on_start
+
+    async def booted(self) -> None:
+        """The daemon starts: ask for a resync if a person asked for this start, and remember what to go on with."""
+        now_ms = self._engine.clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            clean = (facts.get(tx, BOOT) or {"clean": True})["clean"]
+            facts.put(tx, BOOT, {"clean": False}, now_ms)
+            if self._on_start and clean and levels.any_known(tx):
+                request(tx, "restart", now_ms)
+            known = find(tx)
+            self._flow.reader.sweep_number = 0 if known is None else known.number
+
+        await self._engine.database.write(work)
+
+    async def ask(self, by: str) -> dict[str, Any]:
+        """A person asks for one."""
+        now_ms = self._engine.clock.now_ms()
+        answer = await self._engine.database.write(lambda tx: request(tx, by, now_ms))
+        self.bell.ring()
+        return answer
+
+    async def stopped(self) -> None:
+        """The daemon stops because somebody asked for it."""
+        now_ms = self._engine.clock.now_ms()
+        await self._engine.database.write(lambda tx: facts.put(tx, BOOT, {"clean": True}, now_ms))
+
+    async def run(self) -> None:
+        """Forever: what was asked for, else a sweep a day."""
+        while True:
+            standing = await self._engine.database.write(self._next)
+            if standing is None:
+                await self.bell.wait(IDLE_S)
+            elif not await self._go_on(standing):
+                await self.bell.wait(RETRY_S)
+
+    def _next(self, tx: Tx) -> Standing | None:
+        now_ms, known = self._engine.clock.now_ms(), find(tx)
+        if known is not None and not known.ended:
+            return known
+        if not levels.any_known(tx):
+            return None
+        last_ms = known.ended_at_ms if known is not None else None
+        if last_ms is None:
+            first = Standing(DONE, "", now_ms, sends=False, number=0, ended_at_ms=now_ms)
+            facts.put(tx, FACT, first.public(), now_ms)
+            return None
+        if known is None or now_ms - last_ms < milliseconds(SWEEP_EVERY):
+            return None
+        sweep = Standing(READING, "daily sweep", now_ms, sends=False, number=known.number + 1)
+        facts.put(tx, FACT, sweep.public(), now_ms)
+        return sweep
+
+    async def _go_on(self, standing: Standing) -> bool:
+        try:
+            if standing.phase == READING:
+                return await self._sweep(standing)
+            if standing.phase == MARKING:
+                await self._mark()
+                return True
+            return await self._watch(standing)
+        except ApiError as error:
+            await note_failure(self._engine.connections, error)
+            await self._hindered(str(error))
+        except BadShape as problem:
+            await self._hindered(f"the answer cannot be understood: {problem}")
+        except Exception as error:
+            log.exception("the resync broke", extra={"flow": NAME})
+            await self._hindered(f"{type(error).__name__} in our code; see the log, and report it")
+        return False
+
+    # --- reading
+
+    async def _sweep(self, standing: Standing) -> bool:
+        reader = self._flow.reader
+        reader.sweep_number = standing.number
+        await self._engine.connections.opened()
+        read = standing.read
+        async for rows in reader.pages(self._pipe17, None, skip=read):
+            if not rows and not read:
+                return await self._nothing_shown()
+            await reader.store(rows)
+            read += len(rows)
+            await self._keep(read=read, problem="")
+        while unseen := await self._engine.database.write(lambda tx: levels.unseen(tx, standing.number, AT_ONCE)):
+            await reader.whole(self._pipe17, unseen)
+        now_ms = self._engine.clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            exceptions.close(tx, NAME, "pipe17", EMPTY, now_ms, "Pipe17 shows its stock again")
+
+        await self._engine.database.write(work)
+        self._flow.bell.ring()
+        await self._keep(phase=MARKING if standing.sends else DONE, ended_at_ms=None if standing.sends else now_ms)
+        return True
+
+    async def _nothing_shown(self) -> bool:
+        text = (
+            "Pipe17 answered with an empty inventory though it had stock before; nothing is changed, it is read again"
+        )
+        now_ms = self._engine.clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            exceptions.open_exception(
+                tx, NAME, "pipe17", "pipe17", Finding("inventory_source_empty", text), now_ms, Opened.EVENT
+            )
+
+        await self._engine.database.write(work)
+        await self._hindered(text)
+        return False
+
+    # --- marking
+
+    async def _mark(self) -> None:
+        """One page of the link table."""
+        now_ms = self._engine.clock.now_ms()
+
+        def work(tx: Tx) -> list[Moved]:
+            standing = find(tx)
+            if standing is None or standing.phase != MARKING:
+                return []
+            planner, known, moved = Planner(tx, self._flow.rules, now_ms, self._flow.fresh), StoredRows(tx), []
+            page = links.after(tx, standing.position, AT_ONCE)
+            marked = 0
+            for link in page:
+                again = self._again(tx, link.sku_id, planner, known, now_ms)
+                marked += again is not None
+                moved += again or []
+            now = replace(
+                standing,
+                position=page[-1].sku_id if page else standing.position,
+                marked=standing.marked + marked,
+                skipped=standing.skipped + len(page) - marked,
+                total=links.count(tx) if not page else standing.total,
+                phase=MARKING if page else SENDING,
+            )
+            facts.put(tx, FACT, now.public(), now_ms)
+            return moved
+
+        moved = await self._engine.database.write(work)
+        announce(self._engine, NAME, moved)
+        self._flow.bell.ring()
+
+    def _again(self, tx: Tx, sku_id: str, planner: Planner, known: StoredRows, now_ms: int) -> list[Moved] | None:
+        """Have a SKU sent again; None for one that is not ours to send, an empty list when the judge takes it."""
+        link, row = links.get(tx, sku_id), outbox.find(tx, NAME, sku_id)
+        if link is None or link.kind is Kind.PREOWNED:
+            return None
+        worked = planner.work_out(link, row)
+        if worked.drop or not isinstance(worked.plan, Publish):
+            return None
+        same = accepted(row) == dict(worked.plan.quantities)
+        if row is None or row.state is not State.DONE or not same:
+            levels.mark_id(tx, sku_id, Cause.READ, now_ms)
+            return []
+        tx.run("outbox_forget_accepted", (row.id,))
+        move = stage(tx, self._flow, worked, known, now_ms, now_ms, late=True)
+        return [] if move is None else [move]
+
+    # --- sending
+
+    async def _watch(self, standing: Standing) -> bool:
+        """True when the last late row is gone."""
+        now_ms = self._engine.clock.now_ms()
+        left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (NAME, _from(now_ms)))[0]))
+        if left:
+            await self._keep(left=left, problem="")
+            await self.bell.wait(LOOK_AGAIN_S if left < AT_ONCE else 5 * LOOK_AGAIN_S)
+            return True
+        await self._keep(phase=DONE, left=0, ended_at_ms=now_ms, problem="")
+        log.info("a resync has ended: %d SKUs sent again", standing.marked, extra={"flow": NAME})
+        return True
+
+    # --- where it stands
+
+    async def _keep(self, **changed: Any) -> None:
+        now_ms = self._engine.clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            standing = find(tx)
+            if standing is not None and not standing.ended:
+                facts.put(tx, FACT, replace(standing, **changed).public(), now_ms)
+
+        await self._engine.database.write(work)
+
+    async def _hindered(self, problem: str) -> None:
+        log.warning("the resync waits: %s", problem, extra={"flow": NAME})
+        await self._keep(problem=problem[:500])
+
+
+def _from(now_ms: int) -> int:
+    """Ranks from here on are those of late rows."""
+    return now_ms + _LATE_FROM_MS

@@ -1,0 +1,54 @@
+"""Orders take stock the moment they are seen: the watcher of the orders flow that keeps the reservations.
+
+In the transaction that stages or finishes an order its units are reserved, handed on, or given back, and the SKUs
+behind them are marked to be worked out again; `rung` is called when any are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from daemon.core.owed import Done, Dropped, Outcome, Owed, Settled, Wanted
+from daemon.core.reservations import units_taken
+from daemon.flows import pull_orders
+from daemon.store import levels, reservations
+from daemon.store.database import Tx
+from daemon.store.levels import Cause
+
+_MAY_SHIP = "new"
+
+
+class StockOfOrders:
+    """A `Watcher`."""
+
+    def __init__(self, rung: Callable[[], None]) -> None:
+        self._rung = rung
+        self._marked = False
+
+    def staged(self, tx: Tx, flow: str, key: str, before: Owed | None, wanted: Wanted, now_ms: int) -> None:
+        if flow != pull_orders.NAME:
+            return
+        known = before is not None and bool(before.remote_id or before.accepted_digest)
+        self._mark(tx, reservations.take(tx, key, units_taken(wanted.payload), first=not known), now_ms)
+
+    def finished(self, tx: Tx, row: Owed, outcome: Outcome | Settled, now_ms: int) -> None:
+        if row.flow != pull_orders.NAME:
+            return
+        if isinstance(outcome, Dropped):
+            self._mark(tx, reservations.take(tx, row.key, {}, first=False), now_ms)
+        if not isinstance(outcome, Done):
+            return
+        payload = outcome.payload or row.payload
+        self._mark(tx, reservations.take(tx, row.key, units_taken(payload), first=not row.remote_id), now_ms)
+        status = ((outcome.result or {}).get("document") or {}).get("status")
+        reservations.accepted(tx, row.key, outcome.remote_id, now_ms, released=status == _MAY_SHIP)
+
+    def _mark(self, tx: Tx, skus: Collection[str], now_ms: int) -> None:
+        for sku in skus:
+            levels.mark(tx, sku, Cause.ORDER, now_ms)
+            self._marked = True
+
+    def committed(self) -> None:
+        if self._marked:
+            self._marked = False
+            self._rung()

@@ -1,0 +1,189 @@
+"""Reading Pipe17's stock: what changed, and now and then everything.
+
+    changed   rows updated since the last whole reading, less `OVERLAP`; a SKU of several locations that changed is then
+              read as a whole, so that a location that says nothing is noticed
+    sweep     every row, in the lowest lane; what it does not show is asked for by SKU before it counts as missing
+
+Each page is stored as it is read, with the SKUs it marks. Whether the source as a whole can be believed is the fact
+`stock_source`: a reading that fails leaves it failing until one succeeds. A page that says it is the last one and is
+full is not believed: one more is asked for. Nothing that is absent is ever taken for zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from daemon.apis.pipe17.client import Pipe17
+from daemon.clock import Clock
+from daemon.core.findings import Finding
+from daemon.core.jsontext import dumps
+from daemon.core.owed import MALFORMED
+from daemon.core.reading import BadShape
+from daemon.core.spans import milliseconds
+from daemon.core.stock import StockRules
+from daemon.core.stock_rows import StockRow, read_stock_row
+from daemon.store import exceptions, facts, levels, links
+from daemon.store.database import Database, Tx
+from daemon.store.levels import Cause
+
+OVERLAP = timedelta(minutes=5)
+COUNT = 500
+"""Rows of a page; a server that allows fewer sends fewer."""
+SKUS_IN_A_CALL = 50
+DOUBTFUL_AT_ONCE = 200
+FACT = "stock_source"
+NAME = "inventory"
+_MOST_PAGES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How well Pipe17's figures are known as a whole."""
+
+    confirmed_at_ms: int | None = None
+    """The start of the last whole reading; None: there was none yet."""
+    failing_since_ms: int | None = None
+
+    def certain(self, now_ms: int, fresh: timedelta) -> bool:
+        """Whether a figure that no row contradicts can be taken for true."""
+        if self.confirmed_at_ms is None or self.failing_since_ms is not None:
+            return False
+        return now_ms - self.confirmed_at_ms <= milliseconds(fresh)
+
+
+def sight(tx: Tx) -> Sight:
+    """The fact, as a value."""
+    known: Mapping[str, Any] | None = facts.get(tx, FACT)
+    return Sight() if known is None else Sight(known["confirmed_at_ms"], known["failing_since_ms"])
+
+
+class StockReader:
+    """Reads into the tables of `store/levels.py`."""
+
+    def __init__(self, database: Database, clock: Clock, rules: StockRules) -> None:
+        self.sweep_number = 0
+        """The sweep that rows read now belong to; kept by whoever sweeps."""
+        self._database = database
+        self._clock = clock
+        self._rules = rules
+
+    async def changed(self, pipe17: Pipe17, cursor: str | None) -> bool:
+        """Read what changed since `cursor` (None: everything); raises what the reading raises.
+
+        False when everything was asked for and nothing came: that is not known to be so, and is asked for again.
+        """
+        now_ms = self._clock.now_ms()
+        since_ms = None if cursor is None else max(int(cursor) - milliseconds(OVERLAP), 0)
+        try:
+            several: set[str] = set()
+            shown = 0
+            async for rows in self.pages(pipe17, since_ms):
+                several |= await self.store(rows)
+                shown += len(rows)
+            if since_ms is None and not shown:
+                return False
+            if since_ms is not None:
+                await self.whole(pipe17, sorted(several | await self._doubtful()))
+        except Exception:
+            await self._database.write(lambda tx: _failed(tx, now_ms))
+            raise
+        await self._database.write(lambda tx: _read(tx, now_ms, self._clock.now_ms()))
+        return True
+
+    async def pages(self, pipe17: Pipe17, since_ms: int | None, skip: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
+        """Rows changed since then, oldest change first."""
+        for _ in range(_MOST_PAGES):
+            page = await pipe17.inventory(
+                updated_since_ms=since_ms, skip=skip, count=COUNT, location_id=self._rules.location
+            )
+            yield page.rows
+            skip += len(page.rows)
+            if not page.rows or (page.last and len(page.rows) < COUNT):
+                return
+        raise BadShape("pagination.last", "never comes")
+
+    async def store(self, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Store a page; the SKUs of several locations for which it says something new."""
+        now_ms = self._clock.now_ms()
+        good, bad = _sorted_out(rows)
+
+        def work(tx: Tx) -> set[str]:
+            news = {row.sku for row in good if levels.put(tx, row, self.sweep_number, now_ms)}
+            for raw, problem in bad:
+                _set_aside(tx, raw, problem, now_ms)
+            return {sku for sku in news if len(levels.of_sku(tx, sku)) > 1}
+
+        return await self._database.write(work)
+
+    async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> None:
+        """Read these SKUs in every location; a location that is not shown is missing, and keeps its figures."""
+        for start in range(0, len(skus), SKUS_IN_A_CALL):
+            some = skus[start : start + SKUS_IN_A_CALL]
+            rows: list[dict[str, Any]] = []
+            for _ in range(_MOST_PAGES):
+                page = await pipe17.inventory(skus=some, skip=len(rows), count=COUNT, location_id=self._rules.location)
+                rows += page.rows
+                if not page.rows or (page.last and len(page.rows) < COUNT):
+                    break
+            await self.store(rows)
+            await self._compare(some, rows)
+
+    async def _compare(self, skus: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        shown: dict[str, set[str]] = {sku: set() for sku in skus}
+        for row in _sorted_out(rows)[0]:
+            shown.setdefault(row.sku, set()).add(row.location)
+        now_ms = self._clock.now_ms()
+
+        def work(tx: Tx) -> None:
+            for sku, locations in shown.items():
+                known = {row.location for row in levels.of_sku(tx, sku)}
+                uncounted = {location for location in known if not self._rules.counts(location)}
+                levels.only(tx, sku, locations | uncounted, self.sweep_number, now_ms)
+
+        await self._database.write(work)
+
+    async def _doubtful(self) -> set[str]:
+        """SKUs that were not worked out to the end; some of them, if they are many."""
+
+        def work(tx: Tx) -> set[str]:
+            found = tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE))
+            known = (links.get(tx, sku_id) for (sku_id,) in found)
+            return {link.seller_sku for link in known if link is not None and link.seller_sku}
+
+        return await self._database.write(work)
+
+
+def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
+    facts.put(tx, FACT, {"confirmed_at_ms": started_ms, "failing_since_ms": None}, now_ms)
+    for (sku_id,) in tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE)):
+        tx.run("stock_doubtful_drop", (sku_id,))
+        levels.mark_id(tx, sku_id, Cause.DOUBT, now_ms)
+
+
+def _failed(tx: Tx, now_ms: int) -> None:
+    known = sight(tx)
+    since_ms = known.failing_since_ms or now_ms
+    facts.put(tx, FACT, {"confirmed_at_ms": known.confirmed_at_ms, "failing_since_ms": since_ms}, now_ms)
+
+
+def _sorted_out(rows: Sequence[Mapping[str, Any]]) -> tuple[list[StockRow], list[tuple[Mapping[str, Any], str]]]:
+    """Rows that read well, and those that do not with their problem."""
+    good: list[StockRow] = []
+    bad: list[tuple[Mapping[str, Any], str]] = []
+    for raw in rows:
+        try:
+            good.append(read_stock_row(raw))
+        except BadShape as problem:
+            bad.append((raw, str(problem)))
+    return good, bad
+
+
+def _set_aside(tx: Tx, raw: Mapping[str, Any], problem: str, now_ms: int) -> None:
+    """A row that says nothing is not zero; what was known before stays."""
+    key = str(raw.get("inventoryId") or raw.get("sku") or "unreadable")
+    if tx.one("set_aside_put", (NAME, key, dumps(raw), problem, now_ms)) is not None:
+        text = f"Pipe17 sent a stock row we cannot read ({problem}); the quantity known before stays"
+        exceptions.open_exception(tx, NAME, key, key, Finding(MALFORMED, text), now_ms)
