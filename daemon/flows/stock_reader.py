@@ -118,6 +118,11 @@ class StockReader:
 
         return await self._database.write(work)
 
+    async def named(self, pipe17: Pipe17, row_ids: Sequence[str]) -> set[str]:
+        """Read these rows; the SKUs of several locations for which they say something new."""
+        page = await pipe17.inventory(row_ids=row_ids, count=COUNT)
+        return await self.store(page.rows)
+
     async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> None:
         """Read these SKUs in every location; a location that is not shown is missing, and keeps its figures."""
         for start in range(0, len(skus), SKUS_IN_A_CALL):

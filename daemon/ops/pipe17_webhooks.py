@@ -5,7 +5,8 @@ carries the registered key, that must be right, too. Whoever does not know the s
 does not exist. Nothing in a delivery is believed: the flow reads the record (design law 5). What each one came to:
 
     stored · duplicate      the record is read now
-    crowded                 so many wait already that the flow reads its source instead
+    polled                  the flow reads its source now: a topic where one list says more than many records (orders of
+                            every channel, for the few that were cancelled), or so many hints wait already
     ignored · unknown_topic nobody needs it: 200, so that it does not come again
     forged                  404, nothing stored
     malformed               200, coming again would not help
@@ -33,6 +34,8 @@ from daemon.core.reading import BadShape
 from daemon.core.tokens import Secret
 from daemon.errors import StoreError
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
+from daemon.flows.push_inventory import ROW
+from daemon.flows.stock_reader import NAME as INVENTORY
 from daemon.ops.guard import read_body
 from daemon.ops.metrics import Metrics
 from daemon.ops.web import HEADERS
@@ -46,8 +49,10 @@ log = logging.getLogger("daemon.webhooks")
 PATH = "/webhooks/pipe17/"
 WAITING_MAX = 300
 """Hints of one flow that wait; beyond it a read of the source, a hundred rows a call, is the shorter way."""
-FLOW_OF: Mapping[str, str] = {"fulfillments": FULFILLMENTS, "orders": "cancellations", "inventory": "inventory"}
+FLOW_OF: Mapping[str, str] = {"fulfillments": FULFILLMENTS, "orders": "cancellations", "inventory": INVENTORY}
 """Topic to the flow that reads its records; the name of the flow is the kind of its hints."""
+POLLED = frozenset({"orders"})
+"""Topics whose flow reads its source, and not the record. It does so at every start, so nothing need be kept."""
 NO_NEWS = frozenset({("orders", "create"), ("orders", "delete"), ("fulfillments", "delete"), ("inventory", "delete")})
 """What calls for no read: an order that was just made is not cancelled, and what is gone is not zero."""
 
@@ -90,9 +95,9 @@ class Pipe17Receiver:
         flow = FLOW_OF.get(delivery.topic, "")
         if flow not in self._pollers or (delivery.topic, delivery.action) in NO_NEWS:
             return self._came_to("ignored", 200)
-        outcome = await self._store(delivery, flow, within_s)
-        if outcome == "crowded":
-            self._pollers[flow].poke()
+        outcome = "polled" if delivery.topic in POLLED else await self._store(delivery, flow, within_s)
+        if outcome == "polled":
+            self._pollers[flow].poke_soon()
         else:
             self._daemon.hints.bell.ring(flow)
         return self._came_to(outcome, 503 if outcome == "late" else 200)
@@ -107,12 +112,13 @@ class Pipe17Receiver:
 
     async def _store(self, delivery: Delivery, flow: str, within_s: float) -> str:
         now_ms = self._daemon.parts.clock.now_ms()
+        subject = f"{ROW}{delivery.item_id}" if flow == INVENTORY else delivery.item_id
         key = delivery.key or f"pipe17:{delivery.topic}:{delivery.item_id}:{delivery.action}:{now_ms}"
 
         def work(tx: Tx) -> str:
             if hints.crowded(tx, flow, WAITING_MAX):
-                return "crowded"
-            return "stored" if hints.add(tx, Hint(key, flow, delivery.item_id), now_ms) else "duplicate"
+                return "polled"
+            return "stored" if hints.add(tx, Hint(key, flow, subject), now_ms) else "duplicate"
 
         with anyio.move_on_after(within_s):
             try:

@@ -12,6 +12,7 @@ from daemon.ops.pipe17_registration import Pipe17Registration
 from daemon.ops.pipe17_webhooks import PATH, Pipe17Receiver
 from daemon.sandbox.pipe17 import Pipe17Options
 from tests.scenarios.stage import HOUR, MINUTE, attempts, differences, fulfill, opened, play, released, sql, writes
+from tests.scenarios.stock_stage import link, live, stock
 from tests.sim.world import World
 
 PUBLIC = "https://hooks.example.test"
@@ -63,6 +64,30 @@ def test_a_shipment_is_at_tiktok_seconds_after_it_left() -> None:
         assert writes(world)["packages.mark_shipped"] == 1
 
     play(story, settings={"FULFILLMENTS_EVERY": "3h"})
+
+
+def test_a_level_is_at_tiktok_seconds_after_it_moved_and_a_hundred_cost_few_calls() -> None:
+    async def story(world: World) -> None:
+        skus = [f"SKU-{number}" for number in range(100)]
+        for sku in skus:
+            world.tiktok.seller.add_product([sku], stock=10)
+            stock(world, sku, 10)
+        await world.start()
+        await link(world)
+        await _register(world)
+        await _deliver(world, 70)
+        before = attempts(world, "inventory.list")
+        stock(world, "SKU-7", 4)
+        await _deliver(world, 3)
+        assert live(world, "SKU-7") == 4
+        assert attempts(world, "inventory.list") - before == 1
+        for sku in skus:
+            stock(world, sku, 9)
+        await _deliver(world, 30)
+        assert {live(world, sku) for sku in skus} == {9}
+        assert attempts(world, "inventory.list") - before < 12
+
+    play(story, settings={"INVENTORY_EVERY": "1h"})
 
 
 @pytest.mark.parametrize(

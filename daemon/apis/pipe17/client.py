@@ -242,10 +242,11 @@ class Pipe17:
         skip: int = 0,
         count: int = LARGEST_COUNT.value,
         skus: Sequence[str] = (),
+        row_ids: Sequence[str] = (),
         location_id: str = "",
     ) -> Rows:
         """Stock rows, one a SKU and location, changed since an instant (epoch ms); oldest change first, one page."""
-        filters = [("sku", sku) for sku in skus]
+        filters = [*(("sku", sku) for sku in skus), *(("inventoryId", row_id) for row_id in row_ids)]
         if updated_since_ms is not None:
             filters.append(("updatedSince", iso(updated_since_ms)))
         if location_id:
