@@ -68,8 +68,6 @@ class Wanted:
     """One or two words for the timeline: the status that is wanted on the other side."""
     group: str = ""
     """Set where only the store could tell which group the record belongs to."""
-    late: bool = False
-    """It goes behind everything that is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ ROW = "row:"
 """Before the id of a row of Pipe17, where a SKU might stand: webhooks know no SKU."""
 DEACTIVATED = "deactivated"
 """Fingerprint of a pre-owned piece that is sold."""
+RESYNCED = "sent again by a resync"
+"""Reason of a row that a resync queued; its call is in nobody's way."""
 CAMPAIGN_RECHECK = timedelta(minutes=30)
 BLIND_RECHECK = timedelta(minutes=5)
 _KINDS = {
@@ -186,7 +188,7 @@ class PushInventory:
     # --- the calls
 
     async def _send(self, rows: Sequence[Owed]) -> dict[str, Outcome | Failed]:
-        tiktok = self._late_tiktok if all(row.payload.get("late") for row in rows) else self._tiktok
+        tiktok = self._late_tiktok if all(row.reason == RESYNCED for row in rows) else self._tiktok
         wanted = [SkuLevels(row.key, tuple(row.payload["levels"].items())) for row in rows]
         try:
             failures = {one.sku_id: one for one in await tiktok.update_inventory(rows[0].group, wanted)}
@@ -299,7 +301,6 @@ class StockRows:
             dict(record),
             digest(record["levels"]),
             summary=f"stock {sum(record['levels'].values())}",
-            late=record["late"],
         )
 
 

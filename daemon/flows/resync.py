@@ -1,8 +1,9 @@
 """Forced resync: every level is read from Pipe17 again and sent to TikTok again, behind everything that happens now.
 
     reading   a sweep of Pipe17's whole inventory, in the lowest lane (the same sweep runs by itself once a day)
-    marking   the link table, SKU by SKU: what TikTok had accepted is forgotten and staged once more, marked `late`;
-              a level that turns out to differ goes the usual way, past the guard
+    marking   the link table, stretch by stretch: what TikTok has accepted is queued once more, behind everything
+              else. A level that differs by now was marked when it was read and goes the usual way, past the guard;
+              when the INVENTORY_... settings have changed, every SKU is worked out anew
     sending   until the last late row is gone; the outbox does that
 
 Where it stands is the fact `resync` and commits with every step, so a kill -9 costs one page. One at a time: another
@@ -22,33 +23,31 @@ from typing import Any
 
 from daemon.apis.pipe17.client import Pipe17
 from daemon.core.findings import Finding
+from daemon.core.jsontext import digest
 from daemon.core.lanes import Lane
-from daemon.core.lifecycle import State
-from daemon.core.links import Kind
+from daemon.core.lifecycle import Event, State
+from daemon.core.lifecycle import after as after_state
 from daemon.core.reading import BadShape
 from daemon.core.spans import milliseconds
-from daemon.core.stock import Publish
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
-from daemon.flows.engine import Engine, Signal, StoredRows
-from daemon.flows.poller import announce
-from daemon.flows.push_inventory import PushInventory
-from daemon.flows.stock_judge import stage
-from daemon.flows.stock_plan import Planner, accepted
+from daemon.flows.engine import Engine, Signal
+from daemon.flows.push_inventory import DEACTIVATED, RESYNCED, PushInventory
 from daemon.flows.stock_reader import NAME
-from daemon.store import exceptions, facts, levels, links, outbox
+from daemon.store import exceptions, facts, levels, links
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind as Opened
 from daemon.store.levels import Cause
-from daemon.store.outbox import LATE_MS, Moved
+from daemon.store.outbox import LATE_MS
 
 log = logging.getLogger("daemon.resync")
 
 FACT = "resync"
 BOOT = "inventory_boot"
 EMPTY = "inventory_source_empty"
+RULES = "stock_rules"
 READING, MARKING, SENDING, DONE = "reading", "marking", "sending", "done"
-AT_ONCE = 200
+AT_ONCE = 500
 SWEEP_EVERY = timedelta(days=1)
 RETRY_S = 15.0
 LOOK_AGAIN_S = 1.0
@@ -151,8 +150,12 @@ class Resync:
         def work(tx: Tx) -> None:
             clean = (facts.get(tx, BOOT) or {"clean": True})["clean"]
             facts.put(tx, BOOT, {"clean": False}, now_ms)
-            if self._on_start and clean and levels.any_known(tx):
-                request(tx, "restart", now_ms)
+            known_rules = facts.get(tx, RULES)
+            other_rules = known_rules is not None and known_rules != _rules(self._flow)
+            if levels.any_known(tx) and (other_rules or (self._on_start and clean)):
+                request(tx, "changed settings" if other_rules else "restart", now_ms)
+            if known_rules is None:
+                facts.put(tx, RULES, _rules(self._flow), now_ms)
             known = find(tx)
             self._flow.reader.sweep_number = 0 if known is None else known.number
 
@@ -257,50 +260,32 @@ class Resync:
     # --- marking
 
     async def _mark(self) -> None:
-        """One page of the link table."""
+        """One stretch of the link table."""
         now_ms = self._engine.clock.now_ms()
 
-        def work(tx: Tx) -> list[Moved]:
+        def work(tx: Tx) -> bool:
             standing = find(tx)
             if standing is None or standing.phase != MARKING:
-                return []
-            planner, known, moved = Planner(tx, self._flow.rules, now_ms, self._flow.fresh), StoredRows(tx), []
-            page = links.after(tx, standing.position, AT_ONCE)
-            marked = 0
-            for link in page:
-                again = self._again(tx, link.sku_id, planner, known, now_ms)
-                marked += again is not None
-                moved += again or []
+                return False
+            last, count = tx.one("resync_stretch", (standing.position, AT_ONCE))
+            if not count:
+                facts.put(tx, RULES, _rules(self._flow), now_ms)
+                facts.put(tx, FACT, replace(standing, phase=SENDING, total=links.count(tx)).public(), now_ms)
+                return False
+            again = _again if facts.get(tx, RULES) == _rules(self._flow) else _worked_out_anew
+            marked = again(tx, standing.position, last, now_ms)
             now = replace(
                 standing,
-                position=page[-1].sku_id if page else standing.position,
+                position=last,
                 marked=standing.marked + marked,
-                skipped=standing.skipped + len(page) - marked,
-                total=links.count(tx) if not page else standing.total,
-                phase=MARKING if page else SENDING,
+                skipped=standing.skipped + count - marked,
             )
             facts.put(tx, FACT, now.public(), now_ms)
-            return moved
+            return True
 
-        moved = await self._engine.database.write(work)
-        announce(self._engine, NAME, moved)
+        if await self._engine.database.write(work):
+            self._engine.timekeeper.announce()
         self._flow.bell.ring()
-
-    def _again(self, tx: Tx, sku_id: str, planner: Planner, known: StoredRows, now_ms: int) -> list[Moved] | None:
-        """Have a SKU sent again; None for one that is not ours to send, an empty list when the judge takes it."""
-        link, row = links.get(tx, sku_id), outbox.find(tx, NAME, sku_id)
-        if link is None or link.kind is Kind.PREOWNED:
-            return None
-        worked = planner.work_out(link, row)
-        if worked.drop or not isinstance(worked.plan, Publish):
-            return None
-        same = accepted(row) == dict(worked.plan.quantities)
-        if row is None or row.state is not State.DONE or not same:
-            levels.mark_id(tx, sku_id, Cause.READ, now_ms)
-            return []
-        tx.run("outbox_forget_accepted", (row.id,))
-        move = stage(tx, self._flow, worked, known, now_ms, now_ms, late=True)
-        return [] if move is None else [move]
 
     # --- sending
 
@@ -310,7 +295,7 @@ class Resync:
         left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (NAME, _from(now_ms)))[0]))
         if left:
             await self._keep(left=left, problem="")
-            await self.bell.wait(LOOK_AGAIN_S if left < AT_ONCE else 5 * LOOK_AGAIN_S)
+            await self.bell.wait(LOOK_AGAIN_S if left < 100 else 5 * LOOK_AGAIN_S)
             return True
         await self._keep(phase=DONE, left=0, ended_at_ms=now_ms, problem="")
         log.info("a resync has ended: %d SKUs sent again", standing.marked, extra={"flow": NAME})
@@ -331,6 +316,42 @@ class Resync:
     async def _hindered(self, problem: str) -> None:
         log.warning("the resync waits: %s", problem, extra={"flow": NAME})
         await self._keep(problem=problem[:500])
+
+
+def _again(tx: Tx, after: str, last: str, now_ms: int) -> int:
+    """Queue what TikTok has accepted once more, and have looked at what was never sent; how many SKUs."""
+    rank_ms = now_ms + LATE_MS
+    done, ready = State.DONE.value, after_state(State.DONE, Event.NEWER_READY)
+    again = tx.run(
+        "resync_again",
+        (ready.value, rank_ms, RESYNCED, now_ms, now_ms, NAME, after, last, done, DEACTIVATED),
+    ).rowcount
+    tx.moves[NAME, State.DONE] -= again
+    tx.moves[NAME, ready] += again
+    marked = tx.run("resync_never_sent", (now_ms, Cause.RESYNC.value, after, last, NAME)).rowcount
+    return again + marked
+
+
+def _worked_out_anew(tx: Tx, after: str, last: str, now_ms: int) -> int:
+    """The settings have changed: sent again, and each looked at, for its level may be another."""
+    again = _again(tx, after, last, now_ms)
+    for link in links.after(tx, after, AT_ONCE):
+        if link.sku_id <= last and link.gone_at_ms is None:
+            levels.mark_id(tx, link.sku_id, Cause.RESYNC, now_ms)
+    return again
+
+
+def _rules(flow: PushInventory) -> str:
+    """Fingerprint of the settings that decide about quantities."""
+    rules = flow.rules
+    chosen = None if rules.skus is None else sorted(rules.skus)
+    places = [
+        rules.location,
+        rules.total_to_default,
+        sorted(rules.location_map.items()),
+        sorted(rules.locations_except),
+    ]
+    return digest([*places, chosen, rules.buffer_units, str(rules.buffer_share)])
 
 
 def _from(now_ms: int) -> int:

@@ -63,7 +63,7 @@ def roll_back(tx: Tx, to_ms: int, after: str, now_ms: int) -> RolledBack:
         if link is None or not before or link.kind is Kind.PREOWNED:
             alone += 1
             continue
-        record = {"sku": link.seller_sku, "drop": "", "preowned": False, "levels": loads(before), "late": False}
+        record = {"sku": link.seller_sku, "drop": "", "preowned": False, "levels": loads(before)}
         change = Change(sku_id, link.product_id, record, f"{now_ms}:{digest(record['levels'])}", 0, now_ms)
         move = stage_change(tx, ROWS, change, known, now_ms)
         moved += [] if move is None else [move]

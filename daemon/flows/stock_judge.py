@@ -199,10 +199,8 @@ def stage(
     known: StoredRows,
     changed_at_ms: int,
     now_ms: int,
-    *,
-    late: bool = False,
 ) -> Moved | None:
-    """Make a row of what was worked out for a SKU; None when it asks for nothing. `late`: behind everything else."""
+    """Make a row of what was worked out for a SKU; None when it asks for nothing."""
     link, plan = worked.link, worked.plan
     before, after, effect = _weight(worked)
     if effect is Effect.ZEROED:
@@ -215,7 +213,7 @@ def stage(
         if not isinstance(plan, Publish) or preowned or (before == after and known.row(flow.name, link.sku_id) is None):
             return None
     levels = dict(plan.quantities) if isinstance(plan, Publish) else {}
-    record = {"sku": link.seller_sku, "drop": worked.drop, "preowned": preowned, "levels": levels, "late": late}
+    record = {"sku": link.seller_sku, "drop": worked.drop, "preowned": preowned, "levels": levels}
     stamp = f"{now_ms}:{digest([worked.drop, preowned, levels])}"
     change = Change(link.sku_id, link.product_id, record, stamp, 0, changed_at_ms)
     return stage_change(tx, flow, change, known, now_ms)

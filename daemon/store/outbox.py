@@ -21,7 +21,7 @@ from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 UNHURRIED_MS = 3 * 86_400_000
 """What has no deadline takes its turn as if it had one three days after its change."""
 LATE_MS = 3_650 * 86_400_000
-"""What nobody is in a hurry about goes behind everything else."""
+"""What is only sent again goes behind everything else (flows/resync.py)."""
 
 _IN_DOUBT = (State.SENDING, State.UNKNOWN)
 
@@ -170,14 +170,8 @@ def _content(change: Change, wanted: Wanted, now_ms: int) -> tuple[Any, ...]:
         wanted.deadline_at_ms,
         change.changed_at_ms,
         now_ms,
-        _rank_ms(change, wanted),
+        change.changed_at_ms + UNHURRIED_MS if wanted.deadline_at_ms is None else wanted.deadline_at_ms,
     )
-
-
-def _rank_ms(change: Change, wanted: Wanted) -> int:
-    if wanted.late:
-        return change.changed_at_ms + LATE_MS
-    return change.changed_at_ms + UNHURRIED_MS if wanted.deadline_at_ms is None else wanted.deadline_at_ms
 
 
 def _standing(state: State, wanted: Wanted, now_ms: int) -> tuple[Any, ...]:

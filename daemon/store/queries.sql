@@ -534,9 +534,25 @@ UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
 -- name: reservations_unexplained
 SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
 
--- A resync sends again what TikTok has accepted before.
--- name: outbox_forget_accepted
-UPDATE outbox SET accepted_digest = '' WHERE id = ? AND state = 'done' AND busy = 0;
+-- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
+-- name: resync_again
+UPDATE outbox SET state = ?, queued = 1, finished_at_ms = NULL, accepted_digest = '', rank_ms = ?, reason = ?,
+    changed_at_ms = ?, updated_at_ms = ?, attempts = 0
+WHERE flow = ? AND key > ? AND key <= ? AND state = ? AND busy = 0 AND digest <> ?
+    AND NOT EXISTS (SELECT 1 FROM stock_changes WHERE stock_changes.sku_id = outbox.key);
+
+-- SKUs of that stretch that were never sent: perhaps they can be now.
+-- name: resync_never_sent
+INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect)
+SELECT sku_id, ?, ?, 0, '' FROM links
+WHERE sku_id > ? AND sku_id <= ? AND gone_at_ms IS NULL AND kind = 'normal'
+    AND NOT EXISTS (SELECT 1 FROM stock_changes WHERE stock_changes.sku_id = links.sku_id)
+    AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.flow = ? AND outbox.key = links.sku_id);
+
+-- name: resync_stretch
+SELECT max(sku_id), count(*) FROM (
+    SELECT sku_id FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?
+);
 
 -- Rows of a flow that wait behind everything else (LATE_MS).
 -- name: outbox_late_any

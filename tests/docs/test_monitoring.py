@@ -27,8 +27,8 @@ ALERTS = {rule["alert"]: rule for rule in RULES}
 TESTS: list[dict[str, Any]] = yaml.safe_load((MONITORING / "alerts_test.yml").read_text())["tests"]
 BOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
-NOT_YET = {"connector_inventory_guard_tripped", "connector_reconcile_drift"}
-"""Promised names without a value in this version: nothing guards stock or compares both sides yet."""
+NOT_YET = {"connector_reconcile_drift"}
+"""Promised names without a value in this version: nothing compares both sides yet."""
 OF_PROMETHEUS = {"up": {"job", "instance"}, "ALERTS": {"alertname", "alertstate"}}
 ADDED_BY_SCRAPING = {"job", "instance"}
 
@@ -49,7 +49,9 @@ def exposition() -> dict[str, set[str]]:
         authorized=True,
         authorization_expires_at_ms=1,
         last_success_at_ms={"orders": 1},
-        inventory_guard={"zero": 1},
+        inventory_guard={"zeroed": 1},
+        resync_percent=50,
+        resync_left=1,
         reconcile_drift={"only_here": 1},
         store_bytes=1,
     )

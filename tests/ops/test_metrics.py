@@ -33,6 +33,8 @@ PROMISED = {
     "connector_carrier_fallback_total": set(),
     "connector_inventory_guard_tripped": {"kind"},
     "connector_reconcile_drift": {"kind"},
+    "connector_resync_left_items": set(),
+    "connector_resync_percent": set(),
     "connector_store_bytes": set(),
     "connector_event_loop_lag_seconds": set(),
     "connector_store_read_errors_total": set(),
@@ -50,6 +52,8 @@ FULL = StoreSnapshot(
     last_success_at_ms={"orders": 1_700_000_000_250},
     inventory_guard={"zero": 1},
     reconcile_drift={"only_here": 4},
+    resync_percent=40,
+    resync_left=600,
     store_bytes=4096,
 )
 

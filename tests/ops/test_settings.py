@@ -220,7 +220,7 @@ def test_a_file_for_later_versions_loads_and_says_what_has_no_effect_yet() -> No
         INVENTORY_GUARD="0%",
         ORDERS_HOLD="2h",
     )
-    assert planned_in_use(settings) == ("RETURNS", "INVENTORY_GUARD")
+    assert planned_in_use(settings) == ("RETURNS",)
     assert planned_in_use(load()) == ()
 
 

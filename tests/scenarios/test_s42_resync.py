@@ -6,6 +6,7 @@ import pytest
 
 from daemon.flows import resync
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.settings.values import Buffer
 from tests.scenarios.stage import DAY, HOUR, MINUTE, fact, opened, play, status
 from tests.scenarios.stock_stage import link, live, poke, pushes, sku_id, stock
 from tests.sim.world import World
@@ -205,3 +206,21 @@ def test_a_throttled_order_endpoint_during_a_resync_loses_and_delays_nothing() -
         assert live(world, skus[0]) == 9
 
     play(story, settings=EVERY)
+
+
+def test_changed_settings_are_worked_out_for_every_sku_after_a_restart() -> None:
+    async def story(world: World) -> None:
+        skus = await shelves(world, 20)
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"inventory_buffer": Buffer(units=3)})
+        await world.start()
+        await world.live(3 * MINUTE)
+        assert {live(world, sku) for sku in skus} == {7}
+        assert fact(world, "resync")["by"] == "changed settings"
+        before = len(pushes(world))
+        await world.kill()
+        await world.start()
+        await world.live(10 * MINUTE)
+        assert len(pushes(world)) == before
+
+    play(story, settings=EVERY | {"INVENTORY_RESYNC_ON_START": "false"})
