@@ -95,6 +95,7 @@ def _expire(tx: Tx, before_ms: int, hints_before_ms: int) -> int:
     for flow, state in rows:
         tx.moves[flow, state] -= 1
     lines = tx.run("journal_expire", (before_ms, RETENTION_BATCH)).rowcount
+    tx.run("stock_zeroed_expire", (hints_before_ms,))
     tx.run("pushed_expire", (before_ms, RETENTION_BATCH))
     tx.run("exceptions_expire", (before_ms, RETENTION_BATCH))
     tx.run("set_aside_expire", (before_ms,))

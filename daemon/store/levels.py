@@ -122,4 +122,4 @@ def any_known(tx: Tx) -> bool:
 
 def unseen(tx: Tx, sweep: int, limit: int) -> list[str]:
     """SKUs with a row that this sweep has not shown."""
-    return [sku for (sku,) in tx.all("levels_unseen", (sweep, limit))]
+    return sorted({sku for (sku,) in tx.all("levels_unseen", (sweep, limit))})
