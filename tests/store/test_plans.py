@@ -50,7 +50,7 @@ BY_INDEX = {
     "set_aside_expire": "set_aside_age",
     "outbox_late_count": "outbox_queue",
     "resync_again": "sqlite_autoindex_outbox_1",
-    "resync_stretch": "sqlite_autoindex_links_1",
+    "resync_stretch": "links_alive",
     "levels_of_sku": "sqlite_autoindex_levels_1",
     "levels_unseen": "levels_sweep",
     "levels_missing_by_location": "levels_missing",
