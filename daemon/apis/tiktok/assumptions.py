@@ -52,6 +52,15 @@ SANDBOX_QUOTA_SLIDES = Assumption(
 READ_PERMISSION_IS_PER_RECORD = Assumption(
     "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
 )
+MESSAGES_SHOW_AT_ONCE = Assumption(
+    "TT-11", True, "A message that was taken stands in its conversation at once, so a lost answer is settled by reading."
+)
+SHOP_DAY = Assumption(
+    "TT-12",
+    "market",
+    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of the "
+    "shop's market; in the US that is Pacific time.",
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LOST_REFRESH_IS_TRIED_AGAIN,
@@ -64,4 +73,6 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     US_AUTHORIZE_PAGE,
     SANDBOX_QUOTA_SLIDES,
     READ_PERMISSION_IS_PER_RECORD,
+    MESSAGES_SHOW_AT_ONCE,
+    SHOP_DAY,
 )
