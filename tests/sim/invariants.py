@@ -6,6 +6,7 @@ I3 no hold released early, no old address released, nothing cancelled on hold ev
 I5 the newest wanted state won
 I6 what is dead, unknown or blocked is in the tally that the metrics are read from
 I7 the limiter of the other side never tripped by our fault
+I2 too: a buyer gets one text and one card about an order, whatever fails; I1 too: nobody is forgotten
 I10 a restart with nothing new sends nothing
 """
 
@@ -16,6 +17,7 @@ from collections import Counter
 from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
+from tests.sim.afterwards import talk_violations
 from tests.sim.day import Diary
 from tests.sim.world import World
 
@@ -24,6 +26,8 @@ WRITES = (
     "orders.update",
     "packages.mark_shipped",
     "packages.ship",
+    "messages.send",
+    "references.add",
 )
 
 
@@ -36,6 +40,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
         found += _nothing_twice(world)
         found += _holds_kept(world, diary, hold)
         found += _nothing_hidden(store)
+        found += talk_violations(world, store)
     finally:
         store.close()
     found += _limits_kept(world)

@@ -20,6 +20,7 @@ from tests.sim.invariants import restart_sends_nothing, violations
 from tests.sim.world import World
 
 Scenario = Callable[[], list[str]]
+TALK = {"ORDERS_MESSAGE": "Thanks for {order_id}", "ORDERS_SEND_ORDER_CARD": "true"}
 
 
 def a_day(seed: int) -> list[str]:
@@ -30,7 +31,7 @@ def a_day(seed: int) -> list[str]:
 
     async def live(loop: VirtualLoop) -> list[str]:
         skew_ms = odd.choice((0, 0, 600_000, -600_000, 20_000))
-        world = World(loop, seed, tiktok=tiktok, pipe17=pipe17, skew_ms=skew_ms)
+        world = World(loop, seed, tiktok=tiktok, pipe17=pipe17, settings=dict(TALK), skew_ms=skew_ms)
         try:
             diary = await play(world, Weather())
             assert diary.fulfillments, "a day on which nothing was shipped proves nothing"
