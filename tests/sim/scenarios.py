@@ -184,6 +184,39 @@ def outage_with_refusals() -> list[str]:
     return [text for text in found if text not in seen] + ([] if seen else ["I6 no exception carrier_unmapped"])
 
 
+def told_despite_a_crash(crash: tuple[str, int]) -> list[str]:
+    """One order, and the process ends at one point of its way."""
+
+    async def live(world: World) -> Diary:
+        await world.start()
+        await world.live(120)
+        world.crash_at = crash
+        diary = Diary(orders=[world.tiktok.place_order(["SKU-A"])])
+        await world.live(600)
+        await settle(world)
+        return diary
+
+    return _played(live, seed=crash[1], settings=dict(TALK))
+
+
+def told_though_answers_are_lost() -> list[str]:
+    """The first messages and batches of references never arrive, or their answers are lost."""
+
+    async def live(world: World) -> Diary:
+        for operation in ("messages.send", "references.add"):
+            for kind in (FaultKind.RESET, FaultKind.LOST_ANSWER, FaultKind.ERROR_AFTER):
+                world.faults["tiktok"].add(Fault(kind, operation, times=2))
+        await world.start()
+        diary = Diary()
+        for _ in range(12):
+            diary.orders.append(world.tiktok.place_order(["SKU-A"]))
+            await world.live(60)
+        await settle(world)
+        return diary
+
+    return _played(live, settings=dict(TALK))
+
+
 def _played(
     story: Callable[[World], Awaitable[Diary]],
     *,
