@@ -20,7 +20,8 @@ import anyio.abc
 from daemon.assembly import Parts
 from daemon.flows import pauses
 from daemon.flows.backfill import Backfill
-from daemon.flows.poller import HintReader, Poller
+from daemon.flows.hint_reader import HintReader
+from daemon.flows.poller import Poller
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pusher import Pusher
 from daemon.flows.upkeep import Upkeep

@@ -226,7 +226,9 @@ async def _run(
                         calendar.keep, [Job("checkpoint", CHECKPOINT_AT, daemon.parts.database.checkpoint)]
                     )
                     if settings.connector_public_url:
-                        registration = Registration(daemon.parts.tiktok, settings.connector_public_url)
+                        registration = Registration(
+                            daemon.parts.tiktok, settings.connector_public_url, site.snapshots.flows
+                        )
                         beside.start_soon(registration.run)
                     teller.tell()
                     notifier.ready()
