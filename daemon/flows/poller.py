@@ -19,7 +19,7 @@ from daemon.core.reading import BadShape
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Keeps
 from daemon.flows.order_limit import count_new
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
@@ -105,6 +105,8 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
         by_day = Counter[str]()
         moved = [
             move for change in page.changes if (move := _stage(tx, flow, change, known, by_day, now_ms)) is not None

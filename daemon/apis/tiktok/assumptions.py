@@ -53,7 +53,9 @@ READ_PERMISSION_IS_PER_RECORD = Assumption(
     "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
 )
 MESSAGES_SHOW_AT_ONCE = Assumption(
-    "TT-11", True, "A message that was taken stands in its conversation at once, so a lost answer is settled by reading."
+    "TT-11",
+    True,
+    "A message that was taken stands in its conversation at once, so a lost answer is settled by reading.",
 )
 SHOP_DAY = Assumption(
     "TT-12",

@@ -15,9 +15,10 @@ from random import Random
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
+from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversations
 from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
@@ -28,7 +29,9 @@ from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
+from daemon.sandbox.tiktok.seller import Seller
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
+from daemon.sandbox.tiktok.stock import Stock
 from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
 from daemon.sandbox.wire import Call, Loss, Reply
 
@@ -60,8 +63,12 @@ class TikTokSandbox:
         self.grants = Grants(self.options, self.rng)
         self.webhooks = Webhooks(self.options, self.rng)
         self.book = OrderBook(self.options, self.rng)
-        self.market = Market(self.options, self.rng, self.book, self.webhooks)
         self.logistics = Logistics(self.options)
+        self.catalogue = Catalogue(self.options, self.rng, self.webhooks)
+        self.stock = Stock(self.options, self.catalogue, self.logistics, self.webhooks)
+        self.market = Market(self.options, self.rng, self.book, self.webhooks, self.stock)
+        self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
+        self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
         self.conversations = Conversations(self.options, self.rng, self.book)
         self.external = ExternalOrders(self.book)
@@ -88,6 +95,13 @@ class TikTokSandbox:
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
             "prerequisites.check": self.logistics.prerequisites,
+            "products.search": self.catalogue.search,
+            "products.get": self.catalogue.detail,
+            "products.activate": self.catalogue.activate,
+            "products.deactivate": self.catalogue.deactivate,
+            "inventory.search": self.stock.search,
+            "inventory.update": self.stock.update,
+            "fbt.warehouses": self.logistics.list_platform,
         }
 
     # -- the API
@@ -118,6 +132,8 @@ class TikTokSandbox:
                 body = _tried(call)
         if fault is not None and fault.kind is FaultKind.NULL_DATA:
             data = "null"
+        elif fault is not None and fault.kind in PAGE_FAULTS and code == 0:
+            data = _spoiled(data, fault.kind)
         reply = self._reply(status, code, message, data, now_ms, headers)
         reply = distort(reply, fault)
         self._record(call, operation, now_ms, status, code, body, fault, reply.loss)
@@ -181,16 +197,18 @@ class TikTokSandbox:
     def _now(self) -> int:
         now_ms = self.clock.now_ms()
         self.market.tick(now_ms)
+        self.catalogue.tick(now_ms)
         return now_ms
 
     def next_due_ms(self) -> int | None:
         """When something happens by itself: a hold ends, a delivery leaves. None: nothing is waiting."""
-        waiting = (self.market.next_due_ms(), self.webhooks.next_due_ms())
+        waiting = (self.market.next_due_ms(), self.catalogue.next_due_ms(), self.webhooks.next_due_ms())
         return min((due_ms for due_ms in waiting if due_ms is not None), default=None)
 
     def deliveries_due(self, now_ms: int) -> list[Delivery]:
         """The webhooks to POST now; report each with `delivery_result`."""
         self.market.tick(now_ms)
+        self.catalogue.tick(now_ms)
         return self.webhooks.due(now_ms)
 
     def delivery_result(self, delivery_id: int, ok: bool) -> None:
@@ -362,6 +380,15 @@ class TikTokSandbox:
 
 def _text(data: dict[str, Any] | str) -> str:
     return data if isinstance(data, str) else encode(data)
+
+
+def _spoiled(data: str, kind: FaultKind) -> str:
+    """The data of a page with a fault that nobody can see."""
+    if kind is FaultKind.EMPTY_LIST:
+        return "{}"
+    members = json.loads(data)
+    members.pop("next_page_token", None)
+    return encode(members)
 
 
 def _raiser(refusal: Refused) -> Callable[[int], tuple[dict[str, Any], str]]:
