@@ -2,8 +2,8 @@
 
 Renewing is the client's business (apis/tiktok/auth.py renews a day ahead); asking for a token once a minute makes sure
 that it happens also when nothing else is called. The state of the grant and the shop are kept as facts, so `status`
-and the metrics show the countdown. Orders that are about to miss their ship-by instant are said (`deadlines.py`), and so is a
-shop that comes near its orders a day (`order_limit.py`). Finished records and their personal data go after
+and the metrics show the countdown. Orders that are about to miss their ship-by instant are said (`deadlines.py`), and
+so is a shop that comes near its orders a day (`order_limit.py`). Finished records and their personal data go after
 CONNECTOR_RETENTION, in small transactions that never keep the writer busy for long (design law 12).
 """
 

@@ -308,8 +308,8 @@ _CONNECTION: Mapping[str, Cure] = {
 _AFTERWARDS: Mapping[str, Cure] = {
     "message_rejected": Cure(
         "TikTok does not take the message or the order card for this buyer. The order itself is not affected.",
-        "Read TikTok's reason. Words that it calls sensitive: change ORDERS_MESSAGE and restart. A buyer who may not be "
-        "written to: dismiss it, or write in Seller Center.",
+        "Read TikTok's reason. Words that it calls sensitive: change ORDERS_MESSAGE and restart. A buyer who may not "
+        "be written to: dismiss it, or write in Seller Center.",
     ),
     "message_quota": Cure(
         "TikTok's customer-service calls of the day are used up; the messages wait for the shop's next day.",
@@ -331,8 +331,8 @@ _AFTERWARDS: Mapping[str, Cure] = {
     ),
     "order_limit_reached": Cure(
         "The shop has all the orders that ORDERS_DAILY_LIMIT says TikTok allows it today. All are taken in.",
-        "Look into Seller Center whether TikTok has paused the sales. Closes by itself with the shop's next day; correct "
-        "ORDERS_DAILY_LIMIT if the limit is another one by now.",
+        "Look into Seller Center whether TikTok has paused the sales. Closes by itself with the shop's next day; "
+        "correct ORDERS_DAILY_LIMIT if the limit is another one by now.",
     ),
 }
 

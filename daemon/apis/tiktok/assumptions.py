@@ -60,8 +60,8 @@ MESSAGES_SHOW_AT_ONCE = Assumption(
 SHOP_DAY = Assumption(
     "TT-12",
     "market",
-    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of the "
-    "shop's market; in the US that is Pacific time.",
+    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of "
+    "the shop's market; in the US that is Pacific time.",
 )
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
