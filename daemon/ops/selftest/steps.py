@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 import anyio
 
+from daemon.apis.tiktok.shops import Shop
 from daemon.assembly import Parts
 from daemon.core.fulfillments import read_fulfillment
 from daemon.core.reading import BadShape, records, text
@@ -162,7 +163,13 @@ class Run:
 
 async def sides(run: Run) -> str:
     """Both let us in."""
-    shop = await run.parts.tiktok.shop()
+
+    async def let_in() -> Shop:
+        # a daemon that has just started may still be fetching its first token, which only the store shows us
+        await run.parts.tiktok.keeper.load()
+        return await run.parts.tiktok.shop()
+
+    shop = await run.until(let_in, "", "", lambda: "TikTok does not answer")
     await run.parts.pipe17.probe()
     run.ids["shop"] = shop.id
     return f"TikTok Shop {shop.name} ({shop.region}) and Pipe17 let us in"
