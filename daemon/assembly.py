@@ -27,7 +27,9 @@ from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
+from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
 from daemon.flows.send_messages import SendMessages
 from daemon.flows.write_references import WriteReferences
@@ -98,13 +100,19 @@ def assemble(
     connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
-    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer)
+    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
 
 def flows_of(
-    settings: Settings, clock: Clock, tiktok: TikTok, pipe17: Pipe17, ownership: Ownership, observer: Observer
+    settings: Settings,
+    clock: Clock,
+    tiktok: TikTok,
+    pipe17: Pipe17,
+    ownership: Ownership,
+    observer: Observer,
+    database: Database,
 ) -> list[tuple[Flow, str]]:
     """The flows that are switched on, each with the system its source reads."""
     flows: list[tuple[Flow, str]] = []
@@ -124,6 +132,13 @@ def flows_of(
         every = settings.fulfillments_every
         fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
         flows.append((fulfillments, "pipe17"))
+    if settings.locations == "pull":
+        locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
+        flows.append((locations, "tiktok"))
+    if settings.products == "pull":
+        every, required_only = settings.products_every, settings.products_only_required_attributes
+        products = PullProducts(tiktok, pipe17, clock, every, ownership, database, required_only=required_only)
+        flows.append((products, "tiktok"))
     return flows
 
 

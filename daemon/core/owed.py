@@ -200,3 +200,5 @@ class Page:
     cursor: str | None = None
     skipped: int = field(default=0)
     """Records that are none of ours and leave no row."""
+    seen: tuple[str, ...] = ()
+    """Keys that were shown as they are known; only flows that keep more of a page ask for them."""

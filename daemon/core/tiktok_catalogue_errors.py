@@ -21,24 +21,18 @@ REFUSED: Mapping[str, tuple[int, ...]] = {
     ),
     "quantity_out_of_range": (12019024, 12052055),
     "preowned_quantity": (12052159,),
-    "backorder_refused": (12052309, 12052310, 12052311, 12052312, 12052313, 12052490),
     "product_not_live": (12019113, 12052901),
     "product_unknown": (12052032, 12052034, 12052048, 12052260),
-    "product_ids_wrong": (12052030, 12052031, 12019120, 12019027, 12019087),
-    "sku_not_of_product": (12052553, 12052557),
-    "search_window_wrong": (12019108, 12019109, 12019118, 12019119),
     "too_many_hits": (12052180,),
-    "version_not_found": (12052547,),
-    "product_check_failed": (12052910, 12052990),
-    "shop_tasks_open": (12052419, 12052700),
-    "listing_limit": (12052093, 12019068),
+    "bad_request": (
+        *(12052030, 12052031, 12019120, 12019027, 12019087, 12052553, 12052557, 12019108, 12019109, 12019118),
+        *(12019119, 12052547, 12052910, 12052990, 12052309, 12052310, 12052311, 12052312, 12052313, 12052490),
+    ),
 }
 """Word to codes; sources: tiktok-catalog 3.1, 1.11, 1.12 and 6."""
 
-INTERNAL = (12001000, 12052881)
-TRANSIENT = (12052372,)
+INTERNAL = (12001000, 12052372, 12052881)
 BUSY = (12052109,)
-TOO_MANY_HITS = 12052180
 
 _WORDS: Mapping[int, str] = {code: word for word, codes in REFUSED.items() for code in codes}
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from daemon.core.tiktok_catalogue_errors import BUSY, INTERNAL, REFUSED, TRANSIENT
+from daemon.core.tiktok_catalogue_errors import BUSY, INTERNAL, REFUSED
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, Retry, Throttled, Unknown
 
 AUTH_CODE_REFUSED = 36004004
@@ -160,7 +160,6 @@ RULES: Mapping[int, Rule] = _rows(
         ),
     ),
     # Products and stock: by the table of their own.
-    (_few("vendor_transient"), TRANSIENT),
     *((_reject(word), codes) for word, codes in REFUSED.items()),
 )
 """Every business code with a verdict of its own."""

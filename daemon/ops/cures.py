@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from daemon.ops.cures_of_catalogue import CATALOGUE
+
 RETRY = "`tiktok-pipe17 retry`"
 CONNECT = "run `tiktok-pipe17 connect`"
 
@@ -29,9 +31,9 @@ _ORDERS: Mapping[str, Cure] = {
         "it when the difference is explained, and report the order's shape.",
     ),
     "sku_missing": Cure(
-        "A TikTok SKU has no seller SKU, so Pipe17 got TikTok's own id in its place.",
-        "Set the seller SKU of the product in Seller Center, and correct the line in Pipe17; it goes away with the "
-        "next change of the order.",
+        "A TikTok SKU has no seller SKU: Pipe17 cannot know it, and got TikTok's own id in its place on an order.",
+        "Set the seller SKU of the product in Seller Center, and correct the line of an order in Pipe17; it goes away "
+        "with the next change of the product or the order.",
     ),
     "status_unknown": Cure(
         "TikTok gives the order a status that this version does not know; it waits.",
@@ -336,7 +338,9 @@ _AFTERWARDS: Mapping[str, Cure] = {
     ),
 }
 
-CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_AFTERWARDS, **_RECORDS, **_CONNECTION}
+_CATALOGUE: Mapping[str, Cure] = {code: Cure(*said) for code, said in CATALOGUE.items()}
+
+CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_AFTERWARDS, **_CATALOGUE, **_RECORDS, **_CONNECTION}
 """Every code by its name."""
 
 BY_BEGINNING: tuple[tuple[str, Cure], ...] = (

@@ -39,6 +39,7 @@ OPERATIONS = (
     ("get", "/product/202312/prerequisites"),
     ("post", "/product/202502/products/search"),
     ("get", "/product/202309/products/{product_id}"),
+    ("get", "/product/202309/categories/{category_id}/attributes"),
     ("post", "/product/202309/products/activate"),
     ("post", "/product/202309/products/deactivate"),
     ("post", "/product/202309/inventory/search"),

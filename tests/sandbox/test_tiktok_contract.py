@@ -164,6 +164,8 @@ def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     for row in (level, {**level, "warehouse_id": "99"}):
         body = {"skus": [{"id": id_of("A", "sku"), "inventory": [row]}]}
         yield call("POST", update.replace("{product_id}", plain), body, update)
+    attributes = "/product/202309/categories/{category_id}/attributes"
+    yield call("GET", attributes.replace("{category_id}", id_of("T-shirts", "category")), None, attributes)
     for word in ("deactivate", "activate"):
         yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
     shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]

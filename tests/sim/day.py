@@ -19,6 +19,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
+from tests.sim import catalogue
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -74,9 +75,12 @@ async def play(world: World, weather: Weather) -> Diary:
         for _ in range(weather.fault_windows // 2):
             _add_fault(world, side, rng, weather.hours)
     _add_talk_faults(world, weather.hours)
-    begun_s, tasks = world.loop.time(), []
+    begun_s = world.loop.time()
+    tasks: list[asyncio.Task[None]] = []
     await world.start()
     owner = asyncio.create_task(_owner(world))
+    shelf = random.Random(f"catalogue-{world.seed}")
+    tasks.append(asyncio.create_task(catalogue.live(world, shelf, weather.hours * 0.8)))
     for at_s, act in sorted(acts, key=lambda item: item[0]):
         await world.live(max(begun_s + at_s - world.loop.time(), 0.0))
         tasks.append(asyncio.create_task(act()))  # type: ignore[arg-type]

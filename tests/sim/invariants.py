@@ -17,6 +17,7 @@ from collections import Counter
 from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
+from tests.sim import catalogue
 from tests.sim.afterwards import talk_violations
 from tests.sim.day import Diary
 from tests.sim.world import World
@@ -26,6 +27,10 @@ WRITES = (
     "orders.update",
     "packages.mark_shipped",
     "packages.ship",
+    "products.create",
+    "products.update",
+    "locations.create",
+    "locations.update",
     "messages.send",
     "references.add",
 )
@@ -44,6 +49,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     finally:
         store.close()
     found += _limits_kept(world)
+    found += catalogue.violations(world)
     return found
 
 

@@ -24,9 +24,11 @@ from daemon.core.lanes import Lane
 from daemon.core.pipe17_errors import pipe17_verdict
 from daemon.core.reading import iso
 from daemon.core.tokens import Secret
-from daemon.core.verdicts import Rejected, Unknown
+from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Rejected, Retry, Unknown
 from daemon.errors import ApiError
 
+LIST_IS_LATE = timedelta(minutes=1)
+"""How much later than it was made a record may show up in a list."""
 MOST_PAGES = 100
 """Pages of one order's shipping requests we are willing to read; the bound that a broken `last` cannot pass."""
 
@@ -212,6 +214,8 @@ class Pipe17:
                 raise
             existing = await self.product_by_sku(sku)
             if existing is None:
+                # lists are late: a product that we made a moment ago is refused as a duplicate and not shown yet
+                error.verdict = Retry("duplicate", LIST_IS_LATE, UNKNOWN_CODE_TRIES)
                 raise
             return Made(existing, fresh=False)
         made = body.get("product")

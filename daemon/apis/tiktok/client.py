@@ -274,6 +274,16 @@ class TikTok:
             raise self._misshapen("products.get", shape) from None
         return found
 
+    async def category_attributes(self, category_id: str) -> list[dict[str, Any]]:
+        """The attributes of a leaf category; `is_requried` (TikTok's spelling) says which it demands."""
+        data = await self._session.call(
+            "categories.attributes", self._lane, ids={"category_id": category_id}, params={"category_version": "v2"}
+        )
+        try:
+            return _objects(record(data, "data"), "attributes")
+        except BadShape as shape:
+            raise self._misshapen("categories.attributes", shape) from None
+
     async def search_inventory(
         self, *, sku_ids: Sequence[str] = (), product_ids: Sequence[str] = ()
     ) -> list[dict[str, Any]]:

@@ -31,11 +31,11 @@ _ORDERS = "seller.order.info"
 _FULFILLMENT = "seller.fulfillment.basic"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
+_PRODUCT_WRITE = "seller.product.write"
+_FBT = "seller.fbt.info"
 _REFERENCES_READ = "seller.order.ext_ref.read"
 _REFERENCES_WRITE = "seller.order.ext_ref.write"
 _SERVICE = "seller.customer_service"
-_PRODUCT_WRITE = "seller.product.write"
-_FBT = "seller.fbt.info"
 
 _TABLE = (
     Operation("shops.list", "GET", ("/authorization/202309/shops",), _AUTHORIZATION, cipher=False),
@@ -76,6 +76,7 @@ _TABLE = (
     Operation("products.search", "POST", ("/product/202502/products/search",), _PRODUCTS),
     Operation("products.get", "GET", ("/product/202309/products/{product_id}",), _PRODUCTS),
     Operation("products.deactivate", "POST", ("/product/202309/products/deactivate",), _PRODUCT_WRITE, write=True),
+    Operation("categories.attributes", "GET", ("/product/202309/categories/{category_id}/attributes",), _PRODUCTS),
     Operation("inventory.search", "POST", ("/product/202309/inventory/search",), _PRODUCTS),
     Operation(
         "inventory.update",

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from daemon.core.reading import iso
+from daemon.sandbox.dice import beside
 from daemon.sandbox.pipe17.audit import Audit, By
 from daemon.sandbox.pipe17.goods import Goods
 from daemon.sandbox.pipe17.options import Pipe17Options
@@ -58,8 +59,8 @@ class Books:
             "fulfillments", "fulfillment", ("fulfillmentId", "shipmentId", "orderId", "extOrderId", "extFulfillmentId")
         )
         self.requests: dict[str, Request] = {}
-        self.goods = Goods(options, rng)
-        self.stock = Stockroom(options, rng)
+        self.goods = Goods(options, beside(rng, "goods"))
+        self.stock = Stockroom(options, beside(rng, "stock"))
         self.tables = {
             table.plural: table
             for table in (

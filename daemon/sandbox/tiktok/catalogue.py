@@ -15,6 +15,7 @@ from typing import Any
 from daemon.sandbox.tiktok.goods import Product, Sku
 from daemon.sandbox.tiktok.index import Pager, TimeIndex
 from daemon.sandbox.tiktok.options import TikTokOptions
+from daemon.sandbox.tiktok.pricing import id_of
 from daemon.sandbox.tiktok.product_pages import detail_row, search_row
 from daemon.sandbox.tiktok.shapes import Ask, Refused
 from daemon.sandbox.tiktok.webhooks import Webhooks
@@ -202,6 +203,31 @@ class Catalogue:
     def detail(self, ask: Ask) -> dict[str, Any]:
         """`GET /product/202309/products/{product_id}`, the live version."""
         return detail_row(self.product(ask.values["product_id"]), self.skus, self._options)
+
+    def attributes(self, ask: Ask) -> dict[str, Any]:
+        """The attributes of a category: those that its products use, and those that are required."""
+        category = ask.values["category_id"]
+        used = [
+            name
+            for product in self.products.values()
+            if id_of(product.category, "category") == category
+            for name, _ in product.attributes
+        ]
+        if not used:
+            raise Refused(12052023, "The category does not exist")
+        required = self._options.required_attributes
+        rows = [
+            {
+                "id": id_of(name, "attribute"),
+                "name": name,
+                "type": "PRODUCT_PROPERTY",
+                "is_requried": name in required,
+                "is_multiple_selection": False,
+                "is_customizable": True,
+            }
+            for name in dict.fromkeys([*required, *used])
+        ]
+        return {"attributes": rows}
 
     def deactivate(self, ask: Ask) -> dict[str, Any]:
         """`POST .../products/deactivate`: on sale to switched off by the seller."""

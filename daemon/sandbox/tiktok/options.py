@@ -88,6 +88,8 @@ class TikTokOptions:
 
     products_newest_first: bool = True
     """The order of a product search; the vendor promises none."""
+    required_attributes: tuple[str, ...] = ("Material",)
+    """Names of the attributes that every category requires."""
     product_hits: int = 10_000
     """A product search that matches more is refused (12052180)."""
     audit_after_ms: int = 5_000

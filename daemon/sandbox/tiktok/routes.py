@@ -254,6 +254,53 @@ ROUTES = (
         GRANT,
         body=Members({"event_type": EVENT}, frozenset({"event_type"})),
     ),
+    Route("prerequisites.check", "GET", "/product/202312/prerequisites", PRODUCTS),
+    Route(
+        "products.search",
+        "POST",
+        "/product/202502/products/search",
+        PRODUCTS,
+        query={"page_size": True, "page_token": False},
+        body=Members(
+            {
+                **{f"{name}_time_{end}": INSTANT for name in ("create", "update") for end in ("ge", "le")},
+                "status": Text(PRODUCT_STATUSES | {"ALL"}),
+                "seller_skus": IDS,
+                "sku_ids": IDS,
+            }
+        ),
+    ),
+    Route(
+        "products.get",
+        "GET",
+        "/product/202309/products/{product_id}",
+        PRODUCTS,
+        query={"return_under_review_version": False, "return_draft_version": False, "locale": False},
+    ),
+    Route(
+        "categories.attributes",
+        "GET",
+        "/product/202309/categories/{category_id}/attributes",
+        PRODUCTS,
+        query={"category_version": False, "locale": False},
+    ),
+    Route("products.activate", "POST", "/product/202309/products/activate", PRODUCT_WRITE, body=PRODUCT_IDS),
+    Route("products.deactivate", "POST", "/product/202309/products/deactivate", PRODUCT_WRITE, body=PRODUCT_IDS),
+    Route(
+        "inventory.search",
+        "POST",
+        "/product/202309/inventory/search",
+        PRODUCTS,
+        body=Members({"product_ids": Many(Text(), 1000), "sku_ids": Many(Text(), 1000)}),
+    ),
+    Route(
+        "inventory.update",
+        "POST",
+        "/product/202309/products/{product_id}/inventory/update",
+        PRODUCT_WRITE,
+        body=Members({"skus": Many(LEVELS, 1000)}, frozenset({"skus"})),
+    ),
+    Route("fbt.warehouses", "GET", "/fbt/202408/warehouses", ("seller.fbt.info",)),
     Route(
         "references.add",
         "POST",
@@ -298,46 +345,6 @@ ROUTES = (
         SERVICE,
         query={**PAGING, "locale": False, "need_data": False, "need_plaintext": False, "time_zone": False},
     ),
-    Route("prerequisites.check", "GET", "/product/202312/prerequisites", PRODUCTS),
-    Route(
-        "products.search",
-        "POST",
-        "/product/202502/products/search",
-        PRODUCTS,
-        query={"page_size": True, "page_token": False},
-        body=Members(
-            {
-                **{f"{name}_time_{end}": INSTANT for name in ("create", "update") for end in ("ge", "le")},
-                "status": Text(PRODUCT_STATUSES | {"ALL"}),
-                "seller_skus": IDS,
-                "sku_ids": IDS,
-            }
-        ),
-    ),
-    Route(
-        "products.get",
-        "GET",
-        "/product/202309/products/{product_id}",
-        PRODUCTS,
-        query={"return_under_review_version": False, "return_draft_version": False, "locale": False},
-    ),
-    Route("products.activate", "POST", "/product/202309/products/activate", PRODUCT_WRITE, body=PRODUCT_IDS),
-    Route("products.deactivate", "POST", "/product/202309/products/deactivate", PRODUCT_WRITE, body=PRODUCT_IDS),
-    Route(
-        "inventory.search",
-        "POST",
-        "/product/202309/inventory/search",
-        PRODUCTS,
-        body=Members({"product_ids": Many(Text(), 1000), "sku_ids": Many(Text(), 1000)}),
-    ),
-    Route(
-        "inventory.update",
-        "POST",
-        "/product/202309/products/{product_id}/inventory/update",
-        PRODUCT_WRITE,
-        body=Members({"skus": Many(LEVELS, 1000)}, frozenset({"skus"})),
-    ),
-    Route("fbt.warehouses", "GET", "/fbt/202408/warehouses", ("seller.fbt.info",)),
 )
 
 

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from daemon.clock import Clock
+from daemon.sandbox.dice import beside
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
@@ -64,7 +65,7 @@ class TikTokSandbox:
         self.webhooks = Webhooks(self.options, self.rng)
         self.book = OrderBook(self.options, self.rng)
         self.logistics = Logistics(self.options)
-        self.catalogue = Catalogue(self.options, self.rng, self.webhooks)
+        self.catalogue = Catalogue(self.options, beside(self.rng, "catalogue"), self.webhooks)
         self.stock = Stock(self.options, self.catalogue, self.logistics, self.webhooks)
         self.market = Market(self.options, self.rng, self.book, self.webhooks, self.stock)
         self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
@@ -97,6 +98,7 @@ class TikTokSandbox:
             "prerequisites.check": self.logistics.prerequisites,
             "products.search": self.catalogue.search,
             "products.get": self.catalogue.detail,
+            "categories.attributes": self.catalogue.attributes,
             "products.activate": self.catalogue.activate,
             "products.deactivate": self.catalogue.deactivate,
             "inventory.search": self.stock.search,

@@ -1,8 +1,8 @@
 """What the shop's owner does with products, stock and warehouses: the actions that tests, demo and curious people set
 off, as plain methods that take and give JSON values.
 
-SKUs are named by their TikTok id or by their seller SKU (the first one that has it). Ids are derived from seller SKUs,
-as they are for orders, so an order for "SKU-A" takes from the product that holds "SKU-A".
+SKUs are named by their TikTok id or by their seller SKU (the first one that has it). An order for "SKU-A" takes from
+the product that holds "SKU-A". Ids are derived from seller SKUs, as they are for orders, but for many products at once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Seller:
         self._stock = stock
         self._logistics = logistics
         self._now = now
+        self._bulk = 0
 
     def add_product(
         self,
@@ -59,10 +60,11 @@ class Seller:
         places = tuple(warehouses) or (MAIN_WAREHOUSE,)
         for number in range(count):
             names = [f"{prefix}-{number:06d}-{place}" for place in range(skus_each)]
-            product_id = id_of(names[0], "product")
+            self._bulk += 1
+            product_id = f"17296{self._bulk:010d}0000"
             skus = [
                 Sku(
-                    id_of(name, "sku"),
+                    f"17296{self._bulk:010d}{place + 1:04d}",
                     product_id,
                     name,
                     available=dict.fromkeys(places, stock),
