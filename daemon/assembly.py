@@ -30,8 +30,11 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pull_products import PullProducts
-from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
+from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.send_messages import SendMessages
+from daemon.flows.shipping_calls import ShippingRules
+from daemon.flows.strangers import Strangers
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
@@ -130,7 +133,8 @@ def flows_of(
             virtual_bundles=settings.orders_virtual_bundles,
         )
         every = settings.fulfillments_every
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
         flows.append((fulfillments, "pipe17"))
     if settings.locations == "pull":
         locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)

@@ -28,6 +28,8 @@ from typing import Any
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
+from daemon.core.addresses import merge
+from daemon.core.edits import EDITED, edit_of, told, with_edits
 from daemon.core.findings import Finding
 from daemon.core.follow_ups import FollowUpRules, follow_ups
 from daemon.core.jsontext import digest, dumps
@@ -35,8 +37,8 @@ from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
-from daemon.core.orders import OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import changes, essential, findings
+from daemon.core.orders import KEPT_BACK, OrderPlan, OrderRules, plan_order
+from daemon.core.orders_diff import HOLDING, changes, essential, findings
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -202,6 +204,9 @@ class PullOrders:
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
+        released = await self._released_by_hand(row) if plan.reason in KEPT_BACK else None
+        if released is not None:
+            plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=True, released=released)
         version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
         if plan.drop:
             return Dropped(plan.reason, version)
@@ -211,8 +216,9 @@ class PullOrders:
         document, wanted = plan.document, digest(essential(plan.document))
         remote_id, unchanged, fresh = row.remote_id, row.accepted_digest == wanted, False
         late: tuple[Finding, ...] = ()
+        edits: list[Any] = []
         if not unchanged:
-            remote_id, late, unchanged, fresh = await self._send(row, document)
+            remote_id, late, edits, unchanged, fresh = await self._send(row, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -222,7 +228,7 @@ class PullOrders:
             digest=wanted,
             remote_id=remote_id,
             payload=payload,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, edits),
             hold_until_ms=plan.look_again_at_ms,
             reason=_why(plan) or str(document["status"]),
             source_version=version,
@@ -231,19 +237,27 @@ class PullOrders:
             follow_ups=follow_ups(row, remote_id, payload, self._afterwards, self._clock.now_ms(), fresh=fresh),
         )
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool, bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent, made just now)."""
+    async def _released_by_hand(self, row: Owed) -> Mapping[str, Any] | None:
+        """Pipe17's order, where a person has let it go there while it is kept back here; it is out like any other."""
+        current = await self._pipe17.order(row.remote_id) if row.remote_id else None
+        return None if current is None or current.get("status") in HOLDING else current
+
+    async def _send(
+        self, row: Owed, document: dict[str, Any]
+    ) -> tuple[str, tuple[Finding, ...], list[Any], bool, bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late and its versions, whether nothing had to be sent,
+        made just now)."""
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
-                return "", (), False, False
+                return "", (), [], False, False
         else:
             created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
-                return remote_id, (), False, True
+                return remote_id, (), [], False, True
         accepted = _accepted(row)
         body = changes(current, document, accepted)
         late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
@@ -255,7 +269,9 @@ class PullOrders:
                     raise
                 text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
-        return remote_id, late, not body, False
+        edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
+        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else one for one in late)
+        return remote_id, late, list(edits.values()), not body, False
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -265,24 +281,37 @@ class PullOrders:
         remote_id = str(current.get("orderId") or "")
         await self._ownership.learn(str(current.get("integration") or ""))
         document = row.payload.get("document")
-        if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
+        accepted = _accepted(row)
+        if document is None or not row.payload.get("wanted") or changes(current, document, accepted):
             return Absent(remote_id)
+        if findings(current, document, accepted):
+            return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, ()),
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
             follow_ups=follow_ups(row, remote_id, row.payload, self._afterwards, self._clock.now_ms(), fresh=False),
         )
 
     def _plan(
-        self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, since_ms: int | None, *, created: bool
+        self,
+        raw: Mapping[str, Any],
+        row: Owed | None,
+        now_ms: int,
+        since_ms: int | None,
+        *,
+        created: bool,
+        released: Mapping[str, Any] | None = None,
     ) -> OrderPlan:
         previous = dict((row.payload.get("document") if row else None) or {})
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
+        if released is not None:
+            address = merge(previous.get("shippingAddress"), released.get("shippingAddress") or {})
+            previous |= {"status": "new", "shippingAddress": address}
         rules = self._rules
         if since_ms is not None:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
@@ -296,6 +325,8 @@ WAITS: Mapping[str, str] = {
     "on_hold": "TikTok holds it: the buyer may still change or cancel it",
     "hold_window": "inside ORDERS_HOLD: the buyer may still change or cancel it",
     "pre_order": "a pre-order that waits for its release date",
+    "address_hidden": "TikTok shows no street for it yet; it is read again until it does",
+    "shipper_unknown": "TikTok says a way of shipping that this version does not know; a person must release it",
     "status_unknown": "TikTok gives it a status that this version does not know",
 }
 """What `backlog` and `trace` say for the words of `plan_order`; every other word speaks for itself."""

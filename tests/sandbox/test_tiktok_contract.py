@@ -12,14 +12,16 @@ import pytest
 from shop_caller import HOUR_MS, Shop, open_shop
 
 from daemon.sandbox.tiktok import UnitSpec
+from daemon.sandbox.tiktok.kinds import KINDS
 from daemon.sandbox.tiktok.options import ALL_SCOPES
-from daemon.sandbox.tiktok.pricing import id_of
+from daemon.sandbox.tiktok.pricing import ON_LINES, Fees, id_of
 
 HERE = Path(__file__).parent.parent
 CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in (HERE / "samples" / "tiktok").glob("*.json")}
 PROVIDERS = "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"
 MARK = "/fulfillment/202610/orders/{order_id}/packages"
+EVERY_FEE = UnitSpec("E", "9", **dict.fromkeys((*ON_LINES, "pfand_fee"), "0.5"))  # type: ignore[arg-type]
 TALK = "/customer_service/202606/conversations/{conversation_id}/messages"
 BUNDLE = UnitSpec("SET", "30", parts=(("A", 2, "10"), ("B", 1, "10")))
 
@@ -58,6 +60,8 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     cancelled = place((UnitSpec("G", "0", is_gift=True, gift_retail_price="4"),), sample=True)
     shop.sandbox.cancel_order(cancelled)
     place(("F",), fulfillment_type="FULFILLMENT_BY_TIKTOK", shipping_type="TIKTOK")
+    for kind in KINDS:
+        place((EVERY_FEE,), kind=kind, fees=Fees("1", "2", "3", "0.4", "0.5", "6"))
     shop.clock.forward(HOUR_MS)
     place(("A",))
     units = [unit.id for unit in shop.sandbox.order(shipped).units]
@@ -77,6 +81,30 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     path = "/fulfillment/202309/packages/{package_id}"
     for package_id in shop.sandbox.book.packages:
         yield call("GET", path.replace("{package_id}", package_id), None, path)
+    path = "/fulfillment/202610/packages/{package_id}/shipping_info/update"
+    corrected = {"shipping_info_list": [shop.shipment(number="TRACK6")]}
+    yield call("POST", path.replace("{package_id}", package), corrected, path)
+    alike = [place(("A",), buyer_id="7021436810468239999") for _ in range(3)]
+    label = place(("A",), shipping_type="TIKTOK")
+    shop.clock.forward(HOUR_MS)
+    attributes = "/fulfillment/202309/orders/split_attributes"
+    yield call("GET", attributes, query={"order_ids": ",".join((shipped, *alike))})
+    path = "/fulfillment/202309/combinable_packages/search"
+    *_, answer = done = call("GET", path, query={"page_size": "10"})
+    yield done
+    (draft,) = [one for one in answer["data"]["combinable_packages"] if set(one["order_ids"]) == set(alike)]
+    path, gone = "/fulfillment/202309/packages/combine", {"id": "1154", "order_ids": [shipped]}
+    *_, answer = done = call("POST", path, {"combinable_packages": [{"id": draft["id"]}, gone]})
+    assert [one["code"] for one in answer["data"]["errors"]] == [21011033]
+    yield done
+    path = "/fulfillment/202309/packages/{package_id}/uncombine"
+    package = answer["data"]["packages"][0]["id"]
+    yield call("GET", path.replace("{package_id}/uncombine", package), None, path.removesuffix("/uncombine"))
+    yield call("POST", path.replace("{package_id}", package), {"order_ids": alike[:1]}, path)
+    shop.sandbox.ship_by_hand(label)
+    (package,) = shop.sandbox.order(label).package_ids
+    path = "/fulfillment/202309/packages/{package_id}/handover_time_slots"
+    yield call("GET", path.replace("{package_id}", package), None, path)
     shop.sandbox.carrier_scan(shipped)
     shop.clock.forward(40_000)
     query = {"page_size": "3", "sort_field": "update_time", "sort_order": "ASC"}

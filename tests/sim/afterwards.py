@@ -1,6 +1,7 @@
 """What must have followed from every order that is in Pipe17: one text, one card, and Pipe17's ids at TikTok.
 
-Read on the simulated TikTok's side. An order that was cancelled meanwhile needs neither; one with an open exception is
+Read on the simulated TikTok's side. An order that was cancelled meanwhile, or that came to Pipe17 as fulfilled (digital
+ones), needs no message; one with an open exception is
 excused from *having* them, nobody is excused from having them once.
 """
 
@@ -30,7 +31,8 @@ def talk_violations(world: World, store: sqlite3.Connection) -> list[str]:
         reference = world.tiktok.external.of_order.get(order_id, {}).get("ORDER_MANAGEMENT_SYSTEM", {})
         if settings.orders_push_references and reference.get("id") != there["orderId"]:
             found.append(f"I1 TikTok has {reference.get('id')!r} as Pipe17's id of {order_id}")
-        if order.status == "CANCELLED":
+        born = next((change.status for change in world.pipe17.audit.of(order_id)), "")
+        if order.status == "CANCELLED" or born not in ("onHold", "new"):
             continue
         text = settings.orders_message.replace("{order_id}", order_id)
         if text and not said["TEXT", text]:

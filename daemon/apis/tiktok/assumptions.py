@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.core.assumption import Assumption
+from daemon.core.money import WITHOUT_CENTS
+from daemon.core.order_kinds import DIGITAL, VIRTUAL
+from daemon.core.totals import PERHAPS_CONTAINED, TAX_ON_TOP
 
 LOST_REFRESH_IS_TRIED_AGAIN = Assumption(
     "TT-01",
@@ -79,6 +82,29 @@ SHOP_DAY = Assumption(
     "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of "
     "the shop's market; in the US that is Pacific time.",
 )
+CHARGES_PERHAPS_CONTAINED = Assumption(
+    "TT-31",
+    PERHAPS_CONTAINED,
+    "All charges are paid on top of goods, shipping and tax; only insurance tax, distance fees, deposits and the "
+    "service fee of a payment discount may be contained in another amount. Each order's total decides.",
+)
+PRICES_BEFORE_TAX = Assumption(
+    "TT-32",
+    TAX_ON_TOP,
+    "Prices in USD come before tax, all others contain it. Each order's total decides; this only says what is tried "
+    "first.",
+)
+CURRENCIES_WITHOUT_CENTS = Assumption(
+    "TT-33",
+    WITHOUT_CENTS,
+    "Amounts in dong are whole (seen live), and so are those in yen and rupiah. It matters only where a bundle's price "
+    "is split, and an amount that has cents all the same is split to the cent.",
+)
+DIGITAL_ORDERS_NEED_NO_SHIPPING = Assumption(
+    "TT-34",
+    (DIGITAL, VIRTUAL),
+    "Orders of the digital shipping type or of order type VIRTUAL_ORDER are delivered without a parcel and without us.",
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LOST_REFRESH_IS_TRIED_AGAIN,
@@ -96,4 +122,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     STOCK_NEEDS_PRODUCT_WRITE,
     MESSAGES_SHOW_AT_ONCE,
     SHOP_DAY,
+    CHARGES_PERHAPS_CONTAINED,
+    PRICES_BEFORE_TAX,
+    CURRENCIES_WITHOUT_CENTS,
+    DIGITAL_ORDERS_NEED_NO_SHIPPING,
 )
