@@ -194,6 +194,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+        count_by_day=settings.orders_daily_limit is not None,
     )
 
 

@@ -144,6 +144,13 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     yield call("GET", "/product/202312/prerequisites")
 
 
+def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
+    order = shop.sandbox.book.orders.get(order_id)
+    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
+    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
+    return {"id": order_id, "external_order": external}
+
+
 def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     """The same for products and stock."""
 
@@ -191,13 +198,6 @@ def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
         yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
     shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]
     yield call("GET", "/fbt/202408/warehouses")
-
-
-def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
-    order = shop.sandbox.book.orders.get(order_id)
-    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
-    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
-    return {"id": order_id, "external_order": external}
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -246,11 +246,13 @@ class TikTokSandbox:
         shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
+        ago_ms: int = 0,
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
         What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
         `kinds.KINDS`; types and flags that are given beside it win.
+        `ago_ms`: it was that long ago, and what its age brings (the end of the hold) has happened; seen first now.
         """
         of = kind_of(kind)
         if of.free and shipping is None:
@@ -273,7 +275,12 @@ class TikTokSandbox:
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
-        return self.market.place(checkout, self._now()).id
+        now_ms = self._now()
+        order = self.market.place(checkout, now_ms - ago_ms)
+        if ago_ms:
+            self.market.tick(now_ms)
+            self.book.touch(order, now_ms)
+        return order.id
 
     def pay(self, order_id: str) -> None:
         """The payment of an unpaid order comes through."""
