@@ -31,11 +31,14 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pull_products import PullProducts
-from daemon.flows.push_fulfillments import PushFulfillments, ShippingRules
+from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
+from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.push_inventory import PushInventory
 from daemon.flows.send_messages import SendMessages
+from daemon.flows.shipping_calls import ShippingRules
 from daemon.flows.stock_history import StockHistory
 from daemon.flows.stock_orders import StockOfOrders
+from daemon.flows.strangers import Strangers
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
@@ -137,7 +140,8 @@ def flows_of(
             virtual_bundles=settings.orders_virtual_bundles,
         )
         every = settings.fulfillments_every
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
         flows.append((fulfillments, "pipe17"))
     if settings.inventory == "push":
         every = settings.inventory_every
@@ -200,6 +204,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+        count_by_day=settings.orders_daily_limit is not None,
     )
 
 

@@ -118,6 +118,16 @@ class TikTokOrder:
         return self.status in SHIPPED
 
     @property
+    def combined(self) -> bool:
+        """Its units share a package with those of other orders, put together by the seller or by TikTok (5.5)."""
+        return self.split_or_combine_tag == "COMBINED" or bool(self.auto_combine_group_id)
+
+    @property
+    def platform_label(self) -> bool:
+        """TikTok carries the parcel: the number is TikTok's, and so is the label (contract 5.1)."""
+        return self.shipping_type == "TIKTOK"
+
+    @property
     def platform_fulfilled(self) -> bool:
         return self.fulfillment_type in PLATFORM_FULFILLED
 

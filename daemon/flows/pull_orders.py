@@ -29,6 +29,7 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
 from daemon.core.addresses import merge
+from daemon.core.edits import EDITED, edit_of, told, with_edits
 from daemon.core.findings import Finding
 from daemon.core.follow_ups import FollowUpRules, follow_ups
 from daemon.core.jsontext import digest, dumps
@@ -56,6 +57,7 @@ from daemon.core.owed import (
 )
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
 from daemon.core.reservations import taken_by
+from daemon.core.shop_day import day_of
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
@@ -106,9 +108,11 @@ class PullOrders:
         self._rules = rules
         self._ownership = ownership
         self._afterwards = afterwards
+        self._region = ""
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
+        await self._learn_region()
         while True:
             now_ms = self._clock.now_ms()
             slice_end_ms = start_ms + milliseconds(SLICE)
@@ -154,7 +158,13 @@ class PullOrders:
         return self._clock.now_ms() if self._rules.since_ms is None else self._rules.since_ms
 
     async def read(self, keys: Sequence[str]) -> Page:
+        await self._learn_region()
         return _page(await self._tiktok.order_details(keys), None)
+
+    async def _learn_region(self) -> None:
+        """Where the shop is says when its day begins."""
+        if self._rules.count_by_day and not self._region:
+            self._region = (await self._tiktok.shop()).region
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
@@ -180,7 +190,12 @@ class PullOrders:
             deadline_at_ms=None if document and document["status"] == "fulfilled" else plan.ship_by_ms,
             findings=plan.findings,
             summary=str((document or {}).get("status", plan.standing)),
+            counts_on=self._counts_on(raw) if row is None else "",
         )
+
+    def _counts_on(self, raw: Mapping[str, Any]) -> str:
+        made_ms = seconds_as_ms(raw, "create_time") if self._rules.count_by_day else None
+        return "" if made_ms is None else day_of(made_ms, self._region)
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         row = attempt.row
@@ -202,8 +217,9 @@ class PullOrders:
         document, wanted = plan.document, digest(essential(plan.document))
         remote_id, unchanged, fresh = row.remote_id, row.accepted_digest == wanted, False
         late: tuple[Finding, ...] = ()
+        edits: list[Any] = []
         if not unchanged:
-            remote_id, late, unchanged, fresh = await self._send(row, document)
+            remote_id, late, edits, unchanged, fresh = await self._send(row, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -213,7 +229,7 @@ class PullOrders:
             digest=wanted,
             remote_id=remote_id,
             payload=payload,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, edits),
             hold_until_ms=plan.look_again_at_ms,
             reason=_why(plan) or str(document["status"]),
             source_version=version,
@@ -227,19 +243,22 @@ class PullOrders:
         current = await self._pipe17.order(row.remote_id) if row.remote_id else None
         return None if current is None or current.get("status") in HOLDING else current
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool, bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent, made just now)."""
+    async def _send(
+        self, row: Owed, document: dict[str, Any]
+    ) -> tuple[str, tuple[Finding, ...], list[Any], bool, bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late and its versions, whether nothing had to be sent,
+        made just now)."""
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
-                return "", (), False, False
+                return "", (), [], False, False
         else:
             created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
-                return remote_id, (), False, True
+                return remote_id, (), [], False, True
         accepted = _accepted(row)
         body = changes(current, document, accepted)
         late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
@@ -251,7 +270,9 @@ class PullOrders:
                     raise
                 text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
-        return remote_id, late, not body, False
+        edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
+        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else one for one in late)
+        return remote_id, late, list(edits.values()), not body, False
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -261,12 +282,15 @@ class PullOrders:
         remote_id = str(current.get("orderId") or "")
         await self._ownership.learn(str(current.get("integration") or ""))
         document = row.payload.get("document")
-        if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
+        accepted = _accepted(row)
+        if document is None or not row.payload.get("wanted") or changes(current, document, accepted):
             return Absent(remote_id)
+        if findings(current, document, accepted):
+            return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, ()),
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
             follow_ups=follow_ups(row, remote_id, row.payload, self._afterwards, self._clock.now_ms(), fresh=False),

@@ -2,11 +2,12 @@
 
     source   /fulfillments by update time, from the last fetch's start minus `OVERLAP`
     decide   ours or not (`ownership.py`); nearest ship-by deadline first
-    deliver  reads the order, picks the units (core.shipments) and the carrier (core.carriers), notes both as its
-             intent, then calls Mark Package As Shipped or, outside its markets, Ship Package
+    deliver  reads the order and picks the units, or the package whose number changes (core.shipments); which call then
+             names them is `shipping_calls.py`, and `platform_labels.py` for orders that TikTok carries itself
     settle   reads the order: do the units of the intent stand there as shipped with our tracking number?
 
-One attempt per order at a time, so two packages of an order never take the same unit. An order that TikTok still holds,
+One attempt per order at a time, so two packages of an order never take the same unit; orders that share a package are
+sent one after the other, and the second finds it shipped. An order that TikTok still holds,
 or whose buyer asks to cancel it (ORDERS_CANCEL_RACE), makes the tracking wait, and so does a bundle whose other parts
 have not left yet: the fulfillment of the last part ships it. Nothing that TikTok refuses is dropped: it stands on the
 exceptions page with the code, and a retry or a new mapping sends it.
@@ -14,28 +15,26 @@ exceptions page with the code, and a retry or a new mapping sends it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
-from daemon.core.carriers import CarrierChoice, choose_carrier
-from daemon.core.findings import Finding, Refusal
+from daemon.core.findings import Refusal
 from daemon.core.fulfillments import Fulfillment, read_fulfillment
 from daemon.core.holds import hold_of
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
-from daemon.core.lines import units_of
+from daemon.core.order_shipments import OrderShipments
 from daemon.core.owed import (
     MALFORMED,
-    Absent,
     Change,
-    Done,
     Dropped,
     Later,
     Outcome,
@@ -49,53 +48,32 @@ from daemon.core.owed import (
 from daemon.core.reading import BadShape, iso_as_ms, required_text
 from daemon.core.shipments import (
     AlreadyShipped,
+    Correction,
+    CorrectionAwaited,
     PartsAwaited,
     ShipPlan,
-    marks_as_shipped,
-    package_to_ship,
-    plan_shipment,
+    Superseded,
 )
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder, read_order
-from daemon.core.verdicts import Rejected, Retry, Throttled
+from daemon.core.verdicts import Retry, Throttled
 from daemon.errors import ApiError
 from daemon.flows import pull_orders
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
-from daemon.flows.providers import Providers
+from daemon.flows.platform_labels import PlatformLabels
+from daemon.flows.shipping_answers import done, refused
+from daemon.flows.shipping_calls import RECHECK, ShippingCalls, ShippingRules
+from daemon.flows.strangers import Strangers
+
+T = TypeVar("T")
 
 NAME = "fulfillments"
 OVERLAP = timedelta(minutes=10)
-RECHECK = timedelta(seconds=30)
-"""How soon an order is looked at again that TikTok holds, or that its buyer wants to cancel: few do at any time, and
-the tracking goes out half a minute after it may."""
 LONG_RECHECK = timedelta(minutes=5)
-"""The same while the timers of the hold still run: TikTok may release earlier than they say."""
+"""What RECHECK is, while the timers of the hold still run: TikTok may release earlier than they say."""
 _STAMP_WITHOUT = ("updatedAt", "autoEngUpdateStatus", "timeline", "exceptions", "exceptionCategories")
-
-
-@dataclass(frozen=True, slots=True)
-class ShippingRules:
-    """The settings that decide about shipments. `ship_despite_cancel`: ORDERS_CANCEL_RACE is `ship`."""
-
-    hold: timedelta
-    carrier_map: Mapping[str, str]
-    fallback_carrier: str
-    ship_despite_cancel: bool
-    since_ms: int | None
-    virtual_bundles: bool = False
-    """Bundles stand in Pipe17 as their parts."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What TikTok accepted, and its remark."""
-
-    plan: ShipPlan
-    carrier: CarrierChoice
-    carrier_in_pipe17: str
-    warning: str
 
 
 class PushFulfillments:
@@ -114,17 +92,21 @@ class PushFulfillments:
         every: timedelta,
         ownership: Ownership,
         fell_back: Callable[[], None],
+        strangers: Strangers,
     ) -> None:
-        """`fell_back` is told of every shipment that went out under the fallback carrier."""
+        """`fell_back` is told of every shipment that went out under the fallback carrier, `strangers` of every order
+        that somebody else shipped."""
         self.every = every
         self._tiktok = tiktok.at(Lane.FULFILLMENTS)
         self._pipe17 = pipe17.at(Lane.FULFILLMENTS)
         self._orders = OrderReader(self._tiktok)
-        self._providers = Providers(self._tiktok, clock)
+        self._calls = ShippingCalls(self._tiktok, self._orders, clock, rules, fell_back)
+        self._labels = PlatformLabels(self._tiktok, self._orders, clock, self._calls)
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
-        self._fell_back = fell_back
+        self._strangers = strangers
+        self._shared: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         now_ms = self._clock.now_ms()
@@ -170,34 +152,50 @@ class PushFulfillments:
         wait = self._must_wait(order)
         if wait is not None:
             return wait
-        plan = await self._plan(attempt, fulfillment, order)
-        if isinstance(plan, Refusal):
-            return _refused(plan, attempt)
-        if isinstance(plan, PartsAwaited):
-            return Later(self._clock.now_ms() + milliseconds(LONG_RECHECK), plan.text)
-        if isinstance(plan, AlreadyShipped):
-            return _done(attempt, plan.package_id, "TikTok has it already")
-        carrier = await self._carrier(fulfillment, order)
-        if isinstance(carrier, Refusal):
-            return _refused(carrier, attempt)
-        return await self._ship(attempt, fulfillment.carrier, order, plan, carrier)
+        if not order.combined:
+            return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
+        async with self._alone(order):
+            # the other order of the package may have shipped it meanwhile
+            order = await self._order(attempt, order_id) or order
+            return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
 
     async def settle(self, attempt: Attempt) -> Settled:
-        intent = attempt.row.intent
-        if intent is None:
-            return Absent()
-        raw = await self._orders.read(str(intent["order_id"]))
-        if raw is None:
-            return Absent()
-        units = [unit for unit in read_order(raw).units if unit.id in intent["unit_ids"]]
-        if not any(unit.shipped for unit in units):
-            return Absent()
-        if all(
-            unit.shipped and unit.tracking_number.upper() == str(intent["tracking_number"]).upper() for unit in units
-        ):
-            sent_digest = str(intent.get("digest", ""))
-            return _done(attempt, units[0].package_id, "found at TikTok", sent_digest=sent_digest)
-        return _elsewhere(attempt)
+        settled = await self._calls.settle(attempt)
+        return await self._watched(attempt, str((attempt.row.intent or {}).get("order_id", "")), settled)
+
+    async def _send(self, attempt: Attempt, fulfillment: Fulfillment, order: TikTokOrder) -> Outcome:
+        """Do at TikTok what the fulfillment asks for, now that nothing keeps it back."""
+        rows = await attempt.neighbours(NAME)
+        shipments = OrderShipments.of(order, rows, parts_by_sku=self._rules.virtual_bundles)
+        if order.platform_label:
+            return await self._labels.ship(attempt, fulfillment, shipments)
+        planned = shipments.plan(fulfillment)
+        match planned:
+            case ShipPlan():
+                boxes = shipments.next_boxes(fulfillment, planned)
+                return await self._calls.ship(attempt, fulfillment, order, planned, boxes)
+            case Correction():
+                return await self._calls.correct(attempt, fulfillment, order, planned)
+            case AlreadyShipped():
+                return done(attempt, planned.package_id, "TikTok has it already")
+            case Superseded():
+                return done(attempt, planned.package_id, "a newer fulfillment has given this package its number")
+            case PartsAwaited() | CorrectionAwaited():
+                return Later(self._clock.now_ms() + milliseconds(LONG_RECHECK), planned.text)
+            case Refusal():
+                return refused(planned, attempt)
+
+    async def _watched(self, attempt: Attempt, order_id: str, outcome: T) -> T:
+        """The outcome; units that somebody else shipped are counted by order."""
+        if isinstance(outcome, Refused) and outcome.code == "already_shipped_elsewhere":
+            await self._strangers.shipped(order_id)
+        return outcome
+
+    def _alone(self, order: TikTokOrder) -> asyncio.Lock:
+        """Orders that share a package are sent one after the other: one call ships it for all of them."""
+        packages = {unit.package_id for unit in order.units if unit.package_id and not unit.shipped}
+        name = order.auto_combine_group_id or min(packages, default=order.id)
+        return self._shared.setdefault(name, asyncio.Lock())
 
     def _page(self, rows: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:
         found: list[Change] = []
@@ -228,16 +226,22 @@ class PushFulfillments:
         return owner.order_id if owner.ours and owner.order_id else None
 
     async def _order(self, attempt: Attempt, order_id: str) -> TikTokOrder | None:
-        """The order as it is now; while the order endpoint is closed for us, as we last saw it."""
+        """The order as it is now; while the order endpoint is closed for us, as we last saw it.
+
+        Not when a call was tried already, and not for an order that shares a package: somebody may have shipped it.
+        """
         try:
             raw = await self._orders.read(order_id)
         except ApiError as error:
             rows = await attempt.neighbours(pull_orders.NAME)
             facts = rows[0].payload.get("facts") if rows else None
-            if facts is None or not isinstance(error.verdict, Throttled | Retry):
+            if facts is None or attempt.row.intent or not isinstance(error.verdict, Throttled | Retry):
+                raise
+            known = read_order(facts)
+            if known.combined:
                 raise
             await attempt.note("planned on what we know", f"the order cannot be read now: {error}")
-            return read_order(facts)
+            return known
         return None if raw is None else read_order(raw)
 
     def _must_wait(self, order: TikTokOrder) -> Later | None:
@@ -255,127 +259,3 @@ class PushFulfillments:
             text = "the buyer asks to cancel and shipping would refuse it; answer in Seller Center"
             return Later(now_ms + milliseconds(RECHECK), text, code="cancel_requested")
         return None
-
-    async def _plan(
-        self, attempt: Attempt, fulfillment: Fulfillment, order: TikTokOrder
-    ) -> ShipPlan | AlreadyShipped | PartsAwaited | Refusal:
-        of_order: list[Fulfillment] = []
-        taken: dict[str, str] = {}
-        numbers: dict[str, str] = {}
-        for row in await attempt.neighbours(NAME):
-            of_order.append(read_fulfillment(row.payload["fulfillment"]))
-            if row.intent is not None and row.state not in (State.DEAD, State.DROPPED):
-                taken.update(dict.fromkeys(row.intent["unit_ids"], row.key))
-                numbers[row.intent["tracking_number"]] = row.key
-        return plan_shipment(
-            fulfillment,
-            order,
-            units_of(order),
-            taken,
-            numbers,
-            of_order=of_order,
-            parts_by_sku=self._rules.virtual_bundles,
-        )
-
-    async def _carrier(self, fulfillment: Fulfillment, order: TikTokOrder) -> CarrierChoice | Refusal:
-        region = (await self._tiktok.shop()).region
-        for fresh in (False, True):
-            providers = await self._providers.of(order.delivery_option_id, order.address.region_code, fresh=fresh)
-            choice = choose_carrier(
-                fulfillment.carrier,
-                fulfillment.service,
-                region,
-                providers,
-                self._rules.carrier_map,
-                self._rules.fallback_carrier,
-            )
-            if isinstance(choice, CarrierChoice) and choice.how != "fallback":
-                break
-        return choice
-
-    async def _ship(
-        self, attempt: Attempt, carrier_in_pipe17: str, order: TikTokOrder, plan: ShipPlan, carrier: CarrierChoice
-    ) -> Outcome:
-        region, package_id = (await self._tiktok.shop()).region, ""
-        if not marks_as_shipped(region):
-            package = package_to_ship(order, plan.unit_ids)
-            if isinstance(package, Refusal):
-                return _refused(package, attempt)
-            package_id = package
-        await attempt.intend(
-            {
-                "order_id": order.id,
-                "unit_ids": list(plan.unit_ids),
-                "tracking_number": plan.tracking_number,
-                "provider_id": carrier.provider_id,
-                "package_id": package_id,
-                "digest": attempt.row.digest,
-            }
-        )
-        warning = ""
-        try:
-            if package_id:
-                await self._tiktok.ship_package(package_id, plan.tracking_number, carrier.provider_id)
-            else:
-                shipped = await self._tiktok.mark_package_as_shipped(
-                    order.id, plan.unit_ids, plan.tracking_number, carrier.provider_id
-                )
-                package_id, warning = shipped.package_id, shipped.warning
-        except ApiError as error:
-            return await self._after_refusal(attempt, error)
-        if carrier.how == "fallback":
-            self._fell_back()
-        sent = _Sent(plan, carrier, carrier_in_pipe17, warning)
-        told = f"as {carrier.provider_name} ({carrier.how} for {carrier_in_pipe17 or 'no carrier'})"
-        return _done(attempt, package_id, told, sent)
-
-    async def _after_refusal(self, attempt: Attempt, error: ApiError) -> Outcome:
-        """An order still on hold waits; "already shipped" is a success when it was shipped with our number."""
-        if isinstance(error.verdict, Retry) and error.verdict.code == "on_hold":
-            due_at_ms = self._clock.now_ms() + milliseconds(RECHECK)
-            return Later(due_at_ms, "TikTok still holds the order; tracking waits for its release")
-        if isinstance(error.verdict, Rejected) and error.verdict.code == "already_shipped":
-            settled = await self.settle(attempt)
-            return settled if isinstance(settled, Done) else _elsewhere(attempt)
-        raise error
-
-
-def _done(attempt: Attempt, package_id: str, reason: str, sent: _Sent | None = None, sent_digest: str = "") -> Done:
-    """TikTok has it; what it said about the number is kept with the row and shown by `trace`.
-
-    `sent_digest`: what a look-up found sent, which need not be the newest wanted state any more.
-    """
-    findings: tuple[Finding, ...] = ()
-    result: dict[str, Any] = {"package_id": package_id}
-    if sent is not None:
-        result |= {
-            "carrier": sent.carrier_in_pipe17,
-            "provider": sent.carrier.provider_name,
-            "how": sent.carrier.how,
-            "warning": sent.warning,
-        }
-        if sent.warning:
-            reason = f"{reason}; TikTok remarks: {sent.warning}"
-        if sent.plan.other_numbers:
-            text = (
-                f"the fulfillment has {len(sent.plan.other_numbers) + 1} tracking numbers; TikTok takes the first only"
-            )
-            findings = (Finding("further_numbers", text, lasting=True),)
-    return Done(
-        digest=sent_digest or attempt.row.digest,
-        remote_id=package_id,
-        result=result,
-        reason=reason.strip(),
-        findings=findings,
-    )
-
-
-def _refused(refusal: Refusal, attempt: Attempt) -> Refused:
-    return Refused(refusal.code, refusal.text, attempt.row.deadline_at_ms)
-
-
-def _elsewhere(attempt: Attempt) -> Refused:
-    text = (
-        "TikTok shows these units shipped under another number; is a second connector or a person shipping this shop?"
-    )
-    return Refused("already_shipped_elsewhere", text, attempt.row.deadline_at_ms)

@@ -9,7 +9,8 @@ under way shows as a difference.
       digital <-> fulfilled, and never anything else
     the same quantity of each SKU, the same total, the same address
     every fulfillment <-> exactly one package with its tracking number and its units, and the other way round;
-      of a bundle whose parts left one by one: one package, with the tracking number of one of them
+      of a bundle whose parts left one by one: one package, with the tracking number of one of them;
+      of several for the same lines, of which one package exists: the newest it has the number of (a correction)
 
 Texts of differences name members, never what is in them: addresses stay out of them.
 """
@@ -190,8 +191,11 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
-    if _bundles_in_pieces(order, fulfillments, sent):
-        fulfillments = []
+    for counted in list(_corrected(fulfillments, {package.tracking_number for package in sent})):
+        fulfillments = counted
+        if _bundles_in_pieces(order, counted, sent):
+            fulfillments = []
+            break
     for package in sent:
         if package.tracking_number not in told:
             yield Difference("package_unknown", order.id, f"package {package.id} has no fulfillment in Pipe17")
@@ -208,6 +212,29 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
             have[line.get("sku", "")] += line.get("quantity", 0)
         if not any(dict(have) == skus for skus in _readings(units, apart)):
             yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
+
+
+def _corrected(fulfillments: list[Mapping[str, Any]], numbers: Collection[str]) -> Iterator[list[Mapping[str, Any]]]:
+    """The list, and again without one more of those whose number a later one of the same lines has replaced."""
+
+    def lines(fulfillment: Mapping[str, Any]) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            found[line.get("uniqueId") or line.get("sku", "")] += line.get("quantity", 0)
+        return found
+
+    left = list(fulfillments)
+    while True:
+        yield left
+        gone = [
+            one
+            for place, one in enumerate(left)
+            if _tracking(one) not in numbers
+            and any(_tracking(later) in numbers and lines(later) == lines(one) for later in left[place + 1 :])
+        ]
+        if not gone:
+            return
+        left = [one for one in left if one is not gone[-1]]
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:

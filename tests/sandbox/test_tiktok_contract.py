@@ -81,6 +81,30 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     path = "/fulfillment/202309/packages/{package_id}"
     for package_id in shop.sandbox.book.packages:
         yield call("GET", path.replace("{package_id}", package_id), None, path)
+    path = "/fulfillment/202610/packages/{package_id}/shipping_info/update"
+    corrected = {"shipping_info_list": [shop.shipment(number="TRACK6")]}
+    yield call("POST", path.replace("{package_id}", package), corrected, path)
+    alike = [place(("A",), buyer_id="7021436810468239999") for _ in range(3)]
+    label = place(("A",), shipping_type="TIKTOK")
+    shop.clock.forward(HOUR_MS)
+    attributes = "/fulfillment/202309/orders/split_attributes"
+    yield call("GET", attributes, query={"order_ids": ",".join((shipped, *alike))})
+    path = "/fulfillment/202309/combinable_packages/search"
+    *_, answer = done = call("GET", path, query={"page_size": "10"})
+    yield done
+    (draft,) = [one for one in answer["data"]["combinable_packages"] if set(one["order_ids"]) == set(alike)]
+    path, gone = "/fulfillment/202309/packages/combine", {"id": "1154", "order_ids": [shipped]}
+    *_, answer = done = call("POST", path, {"combinable_packages": [{"id": draft["id"]}, gone]})
+    assert [one["code"] for one in answer["data"]["errors"]] == [21011033]
+    yield done
+    path = "/fulfillment/202309/packages/{package_id}/uncombine"
+    package = answer["data"]["packages"][0]["id"]
+    yield call("GET", path.replace("{package_id}/uncombine", package), None, path.removesuffix("/uncombine"))
+    yield call("POST", path.replace("{package_id}", package), {"order_ids": alike[:1]}, path)
+    shop.sandbox.ship_by_hand(label)
+    (package,) = shop.sandbox.order(label).package_ids
+    path = "/fulfillment/202309/packages/{package_id}/handover_time_slots"
+    yield call("GET", path.replace("{package_id}", package), None, path)
     shop.sandbox.carrier_scan(shipped)
     shop.clock.forward(40_000)
     query = {"page_size": "3", "sort_field": "update_time", "sort_order": "ASC"}
@@ -118,6 +142,13 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
         yield call("GET", path.replace("{conversation_id}", conversation), None, path, query={"page_size": size})
     shop.sandbox.logistics.failed = {"BANk_ACCOUNT": ["no account"], "SOMETHING_NEW": []}
     yield call("GET", "/product/202312/prerequisites")
+
+
+def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
+    order = shop.sandbox.book.orders.get(order_id)
+    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
+    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
+    return {"id": order_id, "external_order": external}
 
 
 def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
@@ -167,13 +198,6 @@ def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
         yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
     shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]
     yield call("GET", "/fbt/202408/warehouses")
-
-
-def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
-    order = shop.sandbox.book.orders.get(order_id)
-    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
-    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
-    return {"id": order_id, "external_order": external}
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,7 +3,8 @@
 Every day has orders that are held, edited in the last minute, cancelled before and after their release, paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
 bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
-of some special kind, and many have fees. At the day's end everything heals and settles.
+of some special kind, and many have fees. All orders are of one buyer, who gets a text and a card for each. At the day's
+end everything heals and settles.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import catalogue, kinds
+from tests.sim import catalogue, kinds, packing
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -50,6 +51,7 @@ class Diary:
     """Order -> the street it must never have been released with, because it was changed while on hold."""
     cancelled_on_hold: set[str] = field(default_factory=set)
     fulfillments: dict[str, str] = field(default_factory=dict)
+    shelf: packing.Shelf = field(default_factory=packing.Shelf)
     kinds: dict[str, str] = field(default_factory=dict)
     """Order -> what kind of order it is, "" for a plain one (`sim/kinds.py`)."""
 
@@ -70,11 +72,14 @@ async def play(world: World, weather: Weather) -> Diary:
     acts: list[tuple[float, Callable[[], Awaitable[None]]]] = []
     for _ in range(weather.orders):
         acts.append((rng.uniform(0, weather.hours * HOUR_S * 0.7), lambda: _order(world, diary, rng)))
+    for _ in range(weather.orders // 10):
+        acts.append((rng.uniform(0, weather.hours * HOUR_S * 0.6), lambda: _pair(world, diary, rng)))
     for at_s in (rng.uniform(0, weather.hours * HOUR_S) for _ in range(weather.crashes)):
         acts.append((at_s, lambda: _plan_crash(world, rng)))
     for side in ("tiktok", "pipe17"):
         for _ in range(weather.fault_windows // 2):
             _add_fault(world, side, rng, weather.hours)
+    _add_talk_faults(world, weather.hours)
     begun_s = world.loop.time()
     tasks: list[asyncio.Task[None]] = []
     await world.start()
@@ -146,21 +151,20 @@ async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     await _ship(world, diary, rng, order_id)
 
 
+async def _pair(world: World, diary: Diary, rng: random.Random) -> None:
+    diary.orders += await packing.pair(world, diary.shelf, rng)
+
+
 async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -> None:
     """The warehouse sends what Pipe17 asks it to, in one or more packages."""
-    for _ in range(40):
-        known = world.pipe17.order_of(order_id) is not None
-        open_requests = [
-            shipment
-            for shipment in (world.pipe17.shipments_of(order_id) if known else ())
-            if shipment["status"] in ("readyForFulfillment", "sentToFulfillment")
-        ]
-        if open_requests:
-            break
-        await asyncio.sleep(300)
-    else:
+    moved = order_id in diary.old_street
+    await packing.before_shipping(world, diary.shelf, rng, order_id, moved=moved)
+    open_requests = await packing.open_requests(world, order_id)
+    if not open_requests:
         return
     world.pipe17.send_shipments(order_id)
+    await packing.while_shipping(world, rng, order_id, moved=moved)
+    sent = []
     for shipment in open_requests:
         parcels: list[dict[str, int]] = [{}]
         for line in shipment["lineItems"]:
@@ -174,6 +178,8 @@ async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -
             number = f"9400{rng.randrange(10**16):016d}"
             made = world.pipe17.fulfill(shipment["shipmentId"], parcel, rng.choice(CARRIERS), number)
             diary.fulfillments[str(made["fulfillmentId"])] = order_id
+            sent.append(made)
+    await packing.corrected(world, diary.shelf, rng, order_id, sent)
 
 
 def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> None:
@@ -194,6 +200,17 @@ def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> Non
             delay_ms=rng.choice((0, 2_000, 40_000)),
         )
     )
+
+
+def _add_talk_faults(world: World, hours: float) -> None:
+    """Trouble of the calls that follow an order; drawn apart, so that the rest of the day stays what it was."""
+    rng = random.Random(f"talk-{world.seed}")
+    for operation in ("messages.send", "messages.list", "conversations.open", "references.*"):
+        start_ms = world.truth.now_ms() + round(rng.uniform(0, hours * 0.7) * HOUR_S * 1000)
+        kind, probability = rng.choice(KINDS), rng.choice((0.2, 0.5, 1.0))
+        until_ms = start_ms + round(rng.choice((300.0, 1500.0)) * 1000)
+        fault = Fault(kind, operation, None, probability, after_ms=start_ms, until_ms=until_ms, delay_ms=40_000)
+        world.faults["tiktok"].add(fault)
 
 
 async def _plan_crash(world: World, rng: random.Random) -> None:

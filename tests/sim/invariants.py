@@ -6,6 +6,7 @@ I3 no hold released early, no old address released, nothing cancelled on hold ev
 I5 the newest wanted state won
 I6 what is dead, unknown or blocked is in the tally that the metrics are read from
 I7 the limiter of the other side never tripped by our fault
+I2 too: a buyer gets one text and one card about an order, whatever fails; I1 too: nobody is forgotten
 I10 a restart with nothing new sends nothing
 K1 to K6: every kind of order told apart, every total what the buyer paid, nothing routed that must not be (`kinds.py`)
 """
@@ -18,6 +19,7 @@ from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
 from tests.sim import catalogue, kinds
+from tests.sim.afterwards import talk_violations
 from tests.sim.day import Diary
 from tests.sim.world import World
 
@@ -30,7 +32,13 @@ WRITES = (
     "products.update",
     "locations.create",
     "locations.update",
+    "messages.send",
+    "references.add",
+    "packages.split",
+    "packages.update_tracking",
+    "orders.update_tracking",
 )
+UPDATES = ("packages.update_tracking", "orders.update_tracking")
 
 
 def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=1)) -> list[str]:
@@ -38,10 +46,11 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     found = [f"loop: {text}" for text in world.broken]
     store = sqlite3.connect(f"file:{world.store}?mode=ro", uri=True)
     try:
-        found += _sides_agree(world, store, hold)
+        found += _sides_agree(world, diary, store, hold)
         found += _nothing_twice(world)
         found += _holds_kept(world, diary, hold)
         found += _nothing_hidden(store)
+        found += talk_violations(world, store)
     finally:
         store.close()
     found += _limits_kept(world)
@@ -50,7 +59,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     return found
 
 
-def _sides_agree(world: World, store: sqlite3.Connection, hold: timedelta) -> list[str]:
+def _sides_agree(world: World, diary: Diary, store: sqlite3.Connection, hold: timedelta) -> list[str]:
     excused = {row[0] for row in store.execute("SELECT group_key FROM exceptions WHERE closed_at_ms IS NULL")}
     rules = Rules(hold=hold, excused=excused)
     now_ms = world.truth.now_ms()
@@ -60,14 +69,18 @@ def _sides_agree(world: World, store: sqlite3.Connection, hold: timedelta) -> li
         f"I1/I5 {found.kind} {found.order_id}: {found.text}"
         + (" (owed, but everything should have settled)" if found.order_id in owed else "")
         for found in differences
-    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(store)]
+    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(diary, store)]
 
 
-def _unexplained(store: sqlite3.Connection) -> list[str]:
+def _unexplained(diary: Diary, store: sqlite3.Connection) -> list[str]:
     """Open exceptions that no event of a simulated day can justify."""
     expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
-    rows = store.execute("SELECT flow, key, code, detail FROM exceptions WHERE closed_at_ms IS NULL")
-    return [f"{flow} {key} {code}: {detail}" for flow, key, code, detail in rows if code not in expected]
+    rows = store.execute("SELECT flow, key, group_key, code, detail FROM exceptions WHERE closed_at_ms IS NULL")
+    return [
+        f"{flow} {key} {code}: {detail}"
+        for flow, key, order_id, code, detail in rows
+        if code not in expected and code not in diary.shelf.expected.get(order_id, ())
+    ]
 
 
 def _nothing_twice(world: World) -> list[str]:
@@ -85,10 +98,30 @@ def _nothing_twice(world: World) -> list[str]:
     )
     found += [f"I2 tracking {number} stands on {times} packages" for number, times in numbers.items() if times > 1]
     shipped_again = [
-        call for call in world.tiktok.calls if call.operation == "packages.mark_shipped" and call.code == 21011020
+        call
+        for call in world.tiktok.calls
+        if call.operation in ("packages.mark_shipped", "packages.ship") and call.code == 21011020
     ]
-    found += [f"I2 shipped again without looking: {call.path}" for call in shipped_again]
-    return found
+    blind = Counter(call.path for call in shipped_again)
+    for order in world.tiktok.book.orders.values():
+        if order.combined:  # the other order shipped it, and no page could be read that says so: once is no harm
+            blind.subtract([f"/fulfillment/202309/orders/{order.id}/packages"])
+    found += [f"I2 shipped again without looking, {times} times: {path}" for path, times in blind.items() if times > 0]
+    return found + _corrected_once(world)
+
+
+def _corrected_once(world: World) -> list[str]:
+    """A number is corrected once, and nothing is split twice."""
+    judged: Counter[tuple[str, str]] = Counter()
+    for call in world.tiktok.calls:
+        if not call.effective:
+            continue
+        if call.operation in UPDATES:
+            carried = call.body.get("shipping_info_list", [call.body])[0]
+            judged[call.path, carried.get("tracking_number", "")] += 1
+        if call.operation == "packages.split":
+            judged[call.path, str(sorted(call.body["splittable_groups"][0]["order_line_item_ids"]))] += 1
+    return [f"I2 done {times} times: {what} of {path}" for (path, what), times in judged.items() if times > 1]
 
 
 def _holds_kept(world: World, diary: Diary, hold: timedelta) -> list[str]:

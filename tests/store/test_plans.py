@@ -13,12 +13,12 @@ from daemon.core.owed import Done
 from daemon.store.sql import SQL, read_statements
 
 GROWING = (
-    *("outbox", "journal", "exceptions", "hints", "set_aside"),
-    *("links", "levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed"),
+    *("outbox", "journal", "exceptions", "hints", "set_aside", "links", "products"),
+    *("levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed"),
 )
-SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all"}
+SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all"}
 """A handful of rows for ever: flows, states, operations, facts."""
-BOUNDED = {"journal_expire"}
+BOUNDED = {"journal_expire", "links_count"}
 """Reads from the head of a table as many rows as it is told, see the test of its own."""
 BY_INDEX = {
     "outbox_queue": "outbox_queue",
@@ -62,6 +62,9 @@ BY_INDEX = {
     "reservations_unexplained": "reservations_released",
     "pushed_since": "pushed_sku",
     "pushed_expire": "pushed_at",
+    "links_by_seller_sku": "links_seller_sku",
+    "links_by_product": "links_product",
+    "products_unseen": "products_seen",
 }
 
 

@@ -71,6 +71,17 @@ STOCK_NEEDS_PRODUCT_WRITE = Assumption(
     "seller.product.write",
     "Setting stock and taking products off sale need this scope, reading them does not.",
 )
+MESSAGES_SHOW_AT_ONCE = Assumption(
+    "TT-14",
+    True,
+    "A message that was taken stands in its conversation at once, so a lost answer is settled by reading.",
+)
+SHOP_DAY = Assumption(
+    "TT-15",
+    "market",
+    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of "
+    "the shop's market; in the US that is Pacific time.",
+)
 CHARGES_PERHAPS_CONTAINED = Assumption(
     "TT-31",
     PERHAPS_CONTAINED,
@@ -109,6 +120,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     PREOWNED_BY_CATEGORY,
     PRODUCT_SEARCH_IS_WHOLE,
     STOCK_NEEDS_PRODUCT_WRITE,
+    MESSAGES_SHOW_AT_ONCE,
+    SHOP_DAY,
     CHARGES_PERHAPS_CONTAINED,
     PRICES_BEFORE_TAX,
     CURRENCIES_WITHOUT_CENTS,

@@ -29,6 +29,7 @@ class Operation:
 _AUTHORIZATION = "seller.authorization.info"
 _ORDERS = "seller.order.info"
 _FULFILLMENT = "seller.fulfillment.basic"
+_PACKING = "seller.fulfillment.package.write"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
 _PRODUCT_WRITE = "seller.product.write"
@@ -49,6 +50,28 @@ _TABLE = (
         write=True,
     ),
     Operation("packages.ship", "POST", ("/fulfillment/202309/packages/{package_id}/ship",), _FULFILLMENT, write=True),
+    Operation(
+        "orders.update_tracking",
+        "POST",
+        ("/fulfillment/202309/orders/{order_id}/shipping_info/update",),
+        _LOGISTICS,
+        write=True,
+    ),
+    Operation(
+        "packages.update_tracking",
+        "POST",
+        (
+            "/fulfillment/202309/packages/{package_id}/shipping_info/update",
+            "/fulfillment/202610/packages/{package_id}/shipping_info/update",
+        ),
+        _FULFILLMENT,
+        write=True,
+    ),
+    Operation("packages.split_attributes", "GET", ("/fulfillment/202309/orders/split_attributes",), _PACKING),
+    Operation("packages.split", "POST", ("/fulfillment/202309/orders/{order_id}/split",), _PACKING, write=True),
+    Operation(
+        "packages.hand_over", "GET", ("/fulfillment/202309/packages/{package_id}/handover_time_slots",), _FULFILLMENT
+    ),
     Operation("packages.get", "GET", ("/fulfillment/202309/packages/{package_id}",), _FULFILLMENT),
     Operation(
         "providers.list", "GET", ("/logistics/202309/delivery_options/{option_id}/shipping_providers",), _LOGISTICS

@@ -242,16 +242,24 @@ class Market:
         self.book.touch_package(package, now_ms)
         return package
 
-    def packages_changed(self, order: Order, kind: str, now_ms: int) -> None:
-        """Packages were split, combined or dissolved."""
-        self._changed(order, now_ms)
+    def packages_changed(self, orders: Sequence[Order], kind: str, role: str, now_ms: int) -> None:
+        """The packages of these orders were split, combined or dissolved: webhook 4."""
+        packages: dict[str, list[str]] = {}
+        for order in orders:
+            self._changed(order, now_ms)
+            for package_id in order.package_ids:
+                packages[package_id] = self.book.packages[package_id].order_ids
         data = {
             "sc_type": kind,
-            "role_type": "ROLE_SELLER",
-            "package_list": [{"package_id": item, "order_id_list": [order.id]} for item in order.package_ids],
+            "role_type": role,
+            "package_list": [{"package_id": item, "order_id_list": ids} for item, ids in packages.items()],
             "update_time": now_ms // 1000,
         }
         self._webhooks.emit("PACKAGE_UPDATE", data, now_ms)
+
+    def changed(self, order: Order, now_ms: int) -> None:
+        """Something about the order changed that has no webhook of its own."""
+        self._changed(order, now_ms)
 
     def _unit(self, spec: UnitSpec) -> Unit:
         unit_id = self.new_id()
@@ -302,9 +310,10 @@ class Market:
             order.completed_ms = now_ms
 
     def _drop_empty_packages(self, order: Order, now_ms: int) -> None:
-        live = {unit.package_id for unit in order.live()}
         for package_id in order.package_ids:
             package = self.book.packages[package_id]
+            inside = [self.book.orders[order_id] for order_id in package.order_ids]
+            live = {unit.package_id for one in inside for unit in one.live()}
             if package_id not in live and package.status != "CANCELLED":
                 package.status = "CANCELLED"
                 self.book.touch_package(package, now_ms)

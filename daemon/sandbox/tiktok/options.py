@@ -132,6 +132,12 @@ class TikTokOptions:
 
     split_units: bool | None = None
     """Whether units of one SKU may go into several packages; None: as the region has it."""
+    split_after_ship: bool = False
+    """An order may be split when a part of it has left; False: 21011035, for only AWAITING_SHIPMENT allows it."""
+    drop_off: bool = True
+    """Parcels with TikTok's label may be dropped off; False: they can only be picked up, in a slot."""
+    corrections_allowed: int = 1
+    """How often the tracking number of a package may be changed (contract 5.4: in general once)."""
     already_shipped_codes: tuple[int, ...] = (21011020,)
     """One of these answers a second shipping call; the vendor has several for it."""
     strict_tracking: bool = False

@@ -105,7 +105,7 @@ class Renderer:
         _put(members, chance, "tracking_number", shipped.tracking_number if shipped else "")
         _put(members, chance, "shipping_provider", shipped.provider_name if shipped else "")
         _put(members, chance, "shipping_provider_id", shipped.provider_id if shipped else "", an_id=True)
-        _put(members, chance, "split_or_combine_tag", "SPLIT" if order.split else "")
+        _put(members, chance, "split_or_combine_tag", "COMBINED" if order.combined else "SPLIT" if order.split else "")
         _put(members, chance, "auto_combine_group_id", order.combine_group)
         _put(members, chance, "cancel_reason", order.cancel_reason)
         _put(members, chance, "cancellation_initiator", order.cancel_initiator)

@@ -202,6 +202,7 @@ ROUTES = (
             }
         ),
     ),
+    Route("packages.hand_over", "GET", "/fulfillment/202309/packages/{package_id}/handover_time_slots", BASIC),
     Route("packages.get", "GET", "/fulfillment/202309/packages/{package_id}", BASIC, Cipher.EITHER),
     Route(
         "packages.update_tracking",
@@ -211,11 +212,52 @@ ROUTES = (
         body=CARRIED_BODY,
     ),
     Route(
-        "packages.update_tracking",
+        "orders.update_tracking",
         "POST",
         "/fulfillment/202309/orders/{order_id}/shipping_info/update",
         ("seller.logistics",),
         body=CARRIED_BODY,
+    ),
+    Route(
+        "packages.update_tracking",
+        "POST",
+        "/fulfillment/202610/packages/{package_id}/shipping_info/update",
+        BASIC,
+        body=Members(
+            {"shipping_info_list": Many(Members({**CARRIED, "note": Text()}, frozenset(CARRIED)))},
+            frozenset({"shipping_info_list"}),
+        ),
+    ),
+    Route(
+        "packages.split_attributes",
+        "GET",
+        "/fulfillment/202309/orders/split_attributes",
+        WRITE,
+        query={"order_ids": True},
+    ),
+    Route(
+        "packages.combinable",
+        "GET",
+        "/fulfillment/202309/combinable_packages/search",
+        WRITE,
+        query={"page_size": True, "page_token": False},
+    ),
+    Route(
+        "packages.combine",
+        "POST",
+        "/fulfillment/202309/packages/combine",
+        WRITE,
+        body=Members(
+            {"combinable_packages": Many(Members({"id": Text(), "order_ids": IDS}, frozenset({"id"})))},
+            frozenset({"combinable_packages"}),
+        ),
+    ),
+    Route(
+        "packages.uncombine",
+        "POST",
+        "/fulfillment/202309/packages/{package_id}/uncombine",
+        WRITE,
+        body=Members({"order_ids": IDS}),
     ),
     Route(
         "packages.split",

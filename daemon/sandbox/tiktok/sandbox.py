@@ -29,6 +29,7 @@ from daemon.sandbox.tiktok.kinds import checked, kind_of
 from daemon.sandbox.tiktok.logistics import Logistics
 from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
+from daemon.sandbox.tiktok.packing import Packing
 from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.seller import Seller
@@ -72,6 +73,7 @@ class TikTokSandbox:
         self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
         self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
+        self.packing = Packing(self.market, self.fulfillment)
         self.conversations = Conversations(self.options, self.rng, self.book)
         self.external = ExternalOrders(self.book)
         self.gateway = Gateway(self.options, self.grants)
@@ -85,7 +87,13 @@ class TikTokSandbox:
             "packages.get": self.fulfillment.detail,
             "packages.search": self.fulfillment.search,
             "packages.update_tracking": self.fulfillment.update_tracking,
-            "packages.split": self.fulfillment.split,
+            "orders.update_tracking": self.fulfillment.update_tracking,
+            "packages.hand_over": self.fulfillment.hand_over,
+            "packages.split": self.packing.split,
+            "packages.split_attributes": self.packing.split_attributes,
+            "packages.combinable": self.packing.combinable,
+            "packages.combine": self.packing.combine,
+            "packages.uncombine": self.packing.uncombine,
             "providers.list": self.logistics.list_providers,
             "warehouses.list": self.logistics.list_warehouses,
             "references.add": self.external.add,
@@ -238,11 +246,13 @@ class TikTokSandbox:
         shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
+        ago_ms: int = 0,
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
         What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
         `kinds.KINDS`; types and flags that are given beside it win.
+        `ago_ms`: it was that long ago, and what its age brings (the end of the hold) has happened; seen first now.
         """
         of = kind_of(kind)
         if of.free and shipping is None:
@@ -265,7 +275,12 @@ class TikTokSandbox:
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
-        return self.market.place(checkout, self._now()).id
+        now_ms = self._now()
+        order = self.market.place(checkout, now_ms - ago_ms)
+        if ago_ms:
+            self.market.tick(now_ms)
+            self.book.touch(order, now_ms)
+        return order.id
 
     def pay(self, order_id: str) -> None:
         """The payment of an unpaid order comes through."""
@@ -275,6 +290,7 @@ class TikTokSandbox:
         """The buyer edits the address."""
         where = address if isinstance(address, Address) else self._address(address)
         self.market.change_address(self.order(order_id), where, self._now())
+        self.packing.address_changed(self.order(order_id), self._now())
 
     def cancel_order(self, order_id: str, *, by: str = "BUYER", reason: str = "") -> None:
         """The whole order is cancelled at once; `by` BUYER, SELLER or SYSTEM."""
@@ -323,6 +339,26 @@ class TikTokSandbox:
         """An order as its detail shows it now."""
         shown: dict[str, Any] = json.loads(self.book.shown(order_id, self._now()))
         return shown
+
+    # -- what people do in Seller Center
+
+    def split_packages(self, order_id: str, groups: Sequence[Sequence[str]]) -> list[str]:
+        """The seller puts these line items into packages of their own; the ids of the packages."""
+        return self.packing.split_by_seller(self.order(order_id), groups, self._now())
+
+    def combine_orders(self, order_ids: Sequence[str], *, by_platform: bool = False) -> str:
+        """The seller (or the platform, by itself) puts orders into one package; its id."""
+        orders = [self.order(order_id) for order_id in order_ids]
+        return self.packing.combine_orders(orders, by_platform=by_platform, now_ms=self._now()).id
+
+    def uncombine_orders(self, package_id: str, order_ids: Sequence[str] = ()) -> None:
+        """The seller takes orders out of a package that they share; all when none is named."""
+        package = self.book.packages[package_id]
+        self.packing.take_out(package, order_ids or package.order_ids, "CANCEL_COMBINE", "ROLE_SELLER", self._now())
+
+    def ship_by_hand(self, order_id: str, number: str = "", unit_ids: Sequence[str] = ()) -> str:
+        """Somebody ships in Seller Center or with another app; "" for a label that TikTok numbers. The package's id."""
+        return self.fulfillment.by_hand(self.order(order_id), number, unit_ids, self._now())
 
     # -- what the owner does
 
