@@ -37,6 +37,9 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     async def locations() -> None:
         await pipe17.locations()
 
+    async def inventory() -> None:
+        await pipe17.inventory(count=1)
+
     try:
         await pipe17.probe()
     except ApiError as error:
@@ -52,6 +55,8 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
         wanted.append(("products", products))
     if settings.locations is not Direction.OFF:
         wanted.append(("locations", locations))
+    if settings.inventory is not Direction.OFF:
+        wanted.append(("inventory", inventory))
     granted: list[str] = []
     for name, read in wanted:
         try:
@@ -66,3 +71,28 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
             granted.append(name)
     if granted:
         yield ok(AREA, f"may list {', '.join(granted)}")
+    if "inventory" in granted:
+        async for finding in _locations_named(parts):
+            yield finding
+
+
+async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
+    """Whether the locations that the INVENTORY_... settings name are Pipe17's."""
+    settings = parts.settings
+    named = {
+        "INVENTORY_LOCATION": [settings.inventory_location] if settings.inventory_location else [],
+        "INVENTORY_LOCATION_MAP": list(settings.inventory_location_map),
+        "INVENTORY_LOCATIONS_EXCEPT": list(settings.inventory_locations_except),
+    }
+    if not any(named.values()):
+        return
+    try:
+        known = {str(one.get("locationId")) for one in await parts.pipe17.locations()}
+        for setting, locations in named.items():
+            for location in locations:
+                if location in known or (await parts.pipe17.inventory(location_id=location, count=1)).rows:
+                    continue
+                cure = "use the id of a location as Pipe17 shows it"
+                yield fail(AREA, f"{setting} names {location}, and Pipe17 has no such location", cure)
+    except ApiError as error:
+        yield refused(AREA, error)
