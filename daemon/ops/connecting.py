@@ -25,6 +25,7 @@ NEEDED = {
     "fulfillments": ("orders.detail", "packages.mark_shipped", "packages.get", "providers.list"),
     "locations": ("warehouses.list",),
     "products": ("products.search", "products.get"),
+    "inventory": ("inventory.update", "inventory.search", "products.deactivate"),
     "messages": ("conversations.open", "messages.send", "messages.list"),
     "references": ("references.add", "references.get"),
 }

@@ -252,7 +252,18 @@ def test_a_side_in_trouble_is_said_and_the_rest_goes_on(connected: Any, command:
     connected.pipe17.faults.add(Fault(FaultKind.SERVER_ERROR, "fulfillments.list"))
     ran = command("check", "--json")
     assert [area for area, _, _ in lines(ran, "FAIL")] == ["TikTok", "Pipe17"]
-    assert any(what == "may list orders, shipments, products, locations" for _, what, _ in lines(ran, "ok"))
+    assert any(what == "may list orders, shipments, products, locations, inventory" for _, what, _ in lines(ran, "ok"))
+
+
+def test_locations_that_settings_name(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = connected.pipe17.keeper.add_location("Shop floor", "5ad3709be8c41f99")
+    connected.pipe17.keeper.add_stock("A", 3, "5ad3709be8c41f01")
+    monkeypatch.setenv("INVENTORY_LOCATIONS_EXCEPT", f"{known},nowhere")
+    monkeypatch.setenv("INVENTORY_LOCATION", "5ad3709be8c41f01")
+    ran = command("check", "--json")
+    assert ran.status == 1
+    said = [what for _, what, _ in lines(ran, "FAIL")]
+    assert said == ["INVENTORY_LOCATIONS_EXCEPT names nowhere, and Pipe17 has no such location"]
 
 
 def test_a_refused_call_beside_the_daemon_does_not_write(connected: Any, command: Command, environment: Path) -> None:
