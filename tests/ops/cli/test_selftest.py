@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from daemon.ops.selftest.hands import SandboxHands
 from daemon.sandbox.faults import Fault, FaultKind
 
 Command = Callable[..., Any]
@@ -64,6 +65,21 @@ def test_every_step_is_well_and_nothing_is_left_open(granted: Any, command: Comm
         granted.pipe17.keeper.product_of(found["product"]["ids"]["sku"])["productId"]
         == found["product"]["ids"]["pipe17"]
     )
+
+
+@pytest.mark.parametrize(("at_tiktok", "outcome"), [(17, "ok"), (16, "broken")])
+def test_the_level_of_pipe17_must_be_the_one_at_tiktok(
+    at_tiktok: int, outcome: str, granted: Any, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed(self: SandboxHands, sku: str) -> int:
+        granted.tiktok.seller.set_stock(sku, at_tiktok)  # as the flow would, or wrongly
+        return 17
+
+    monkeypatch.setattr(SandboxHands, "change_stock", changed)
+    monkeypatch.setattr("daemon.ops.selftest.steps.Run.needs", lambda run, flow: None)
+    ran = command("selftest", "--json", "--wait", "2")
+    assert steps(ran)["inventory"]["outcome"] == outcome
+    assert ran.status == (0 if outcome == "ok" else 1)
 
 
 def test_for_people_it_is_one_line_a_step(granted: Any, command: Command) -> None:
