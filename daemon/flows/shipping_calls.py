@@ -194,6 +194,7 @@ class ShippingCalls:
         if why:
             return why_not_split(order, unit_ids, "", why)
         await attempt.intend(_intent(box, attempt, ""))
+        refusal = why_not_split(order, unit_ids, "", "")
         for groups in dict.fromkeys((target.groups, target.smallest.groups)):
             try:
                 named = groups if SPLIT_NAMES_THE_REST.value else groups[:-1]

@@ -146,7 +146,7 @@ _SHIPPING: Mapping[str, Cure] = {
     ),
     "platform_label": Cure(
         "TikTok carries this order with a label of its own, and takes no tracking number of ours.",
-        "Buy the label and ship it in Seller Center; it is looked at every quarter of an hour and then closes by itself.",
+        "Buy the label and ship it in Seller Center; it is looked at every 15 minutes and closes by itself then.",
     ),
     "second_connector": Cure(
         "Several orders within a day left TikTok under tracking numbers that were never sent from here.",
