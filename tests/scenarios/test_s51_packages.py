@@ -136,18 +136,21 @@ def test_a_new_address_takes_an_order_out_of_a_shared_package() -> None:
     play(story, tiktok=shop("VN"))
 
 
-def test_a_part_of_a_shared_package_is_said_and_not_sent() -> None:
+@pytest.mark.parametrize("market", ["US", "VN"])
+def test_a_part_of_a_shared_package_is_said_and_not_sent(market: str) -> None:
     async def story(world: World) -> None:
         await world.start()
         orders = [world.tiktok.place_order(skus) for skus in (["SKU-A", "SKU-B"], ["SKU-C"])]
         await world.live(HOUR + 5 * MINUTE)
         world.tiktok.combine_orders(orders)
-        made = fulfill(world, orders[0], {"SKU-A": 1}, "UPS", "PX-0000001")
+        made = fulfill(world, orders[0], {"SKU-A": 1}, CARRIERS[market], "PX-0000001")
         await world.live(10 * MINUTE)
-        assert "shares a package" in opened(world, made)["split_refused"]
-        assert writes(world)["packages.mark_shipped"] == 0
+        told = {"US": "shares a package", "VN": "combined with another one"}[market]
+        assert told in opened(world, made)["split_refused"]
+        assert writes(world)["packages.mark_shipped"] + writes(world)["packages.ship"] == 0
+        assert world.tiktok.called("packages.split") == []
 
-    play(story)
+    play(story, tiktok=shop(market))
 
 
 def test_a_seller_who_split_the_order_is_followed() -> None:
