@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.flows.operator import dismiss
+from daemon.flows.operator import dismiss, retry
 from daemon.sandbox.faults import Fault, FaultKind
 from tests.scenarios.stage import (
     DAY,
@@ -261,6 +261,10 @@ def test_a_second_connector_is_said_once_for_the_shop() -> None:
         assert world.parts is not None
         now_ms = world.clock.now_ms()
         await world.parts.database.write(lambda tx: dismiss(tx, "fulfillments", "shop", "stopped it", now_ms, "me"))
+        await world.parts.database.write(lambda tx: retry(tx, world.clock.now_ms(), "me", flow="fulfillments"))
+        world.parts.engine.timekeeper.announce()
+        await world.live(10 * MINUTE)
+        assert opened(world, "shop") == {}, "the same orders say nothing new"
         for order_id in orders[3:5]:
             world.tiktok.ship_by_hand(order_id, f"THEIRS-{order_id[-4:]}")
             fulfill(world, order_id)
