@@ -27,7 +27,9 @@ from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
+from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.send_messages import SendMessages
@@ -134,6 +136,13 @@ def flows_of(
         fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
         fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
         flows.append((fulfillments, "pipe17"))
+    if settings.locations == "pull":
+        locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
+        flows.append((locations, "tiktok"))
+    if settings.products == "pull":
+        every, required_only = settings.products_every, settings.products_only_required_attributes
+        products = PullProducts(tiktok, pipe17, clock, every, ownership, database, required_only=required_only)
+        flows.append((products, "tiktok"))
     return flows
 
 
@@ -185,6 +194,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+        count_by_day=settings.orders_daily_limit is not None,
     )
 
 

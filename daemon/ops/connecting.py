@@ -23,6 +23,8 @@ CODE_CHARS_MAX = 1_000
 NEEDED = {
     "orders": ("orders.search", "orders.detail"),
     "fulfillments": ("orders.detail", "packages.mark_shipped", "packages.get", "providers.list"),
+    "locations": ("warehouses.list",),
+    "products": ("products.search", "products.get"),
     "messages": ("conversations.open", "messages.send", "messages.list"),
     "references": ("references.add", "references.get"),
 }

@@ -6,10 +6,15 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_engine, mutants_orders, mutants_shipping
+from tests.sim import mutants_engine, mutants_messages, mutants_orders, mutants_shipping
 from tests.sim.bug_bank import Mutant
 
-MUTANTS = (*mutants_engine.MUTANTS, *mutants_orders.MUTANTS, *mutants_shipping.MUTANTS)
+MUTANTS = (
+    *mutants_engine.MUTANTS,
+    *mutants_orders.MUTANTS,
+    *mutants_shipping.MUTANTS,
+    *mutants_messages.MUTANTS,
+)
 
 pytestmark = pytest.mark.sim
 
