@@ -328,12 +328,6 @@ UPDATE products SET gone_at_ms = ?, stamp = '' WHERE product_id = ? AND gone_at_
 -- name: products_unseen
 SELECT product_id FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?;
 
--- name: products_unseen_count
-SELECT count(*) FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ?;
-
--- name: products_live_count
-SELECT count(*) FROM products WHERE gone_at_ms IS NULL;
-
 -- name: link_get
 SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
 FROM links WHERE sku_id = ?;
@@ -392,5 +386,3 @@ ON CONFLICT (id) DO UPDATE SET
 -- name: warehouse_located
 UPDATE warehouses SET location_id = ? WHERE id = ?;
 
--- name: warehouse_gone
-UPDATE warehouses SET effect_status = 'GONE' WHERE id = ?;

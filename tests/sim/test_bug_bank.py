@@ -6,13 +6,14 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_engine, mutants_messages, mutants_orders, mutants_shipping
+from tests.sim import mutants_catalogue, mutants_engine, mutants_messages, mutants_orders, mutants_shipping
 from tests.sim.bug_bank import Mutant
 
 MUTANTS = (
     *mutants_engine.MUTANTS,
     *mutants_orders.MUTANTS,
     *mutants_shipping.MUTANTS,
+    *mutants_catalogue.MUTANTS,
     *mutants_messages.MUTANTS,
 )
 

@@ -12,10 +12,10 @@ from daemon.core.lifecycle import State
 from daemon.core.owed import Done
 from daemon.store.sql import SQL, read_statements
 
-GROWING = ("outbox", "journal", "exceptions", "hints", "set_aside")
-SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all"}
+GROWING = ("outbox", "journal", "exceptions", "hints", "set_aside", "links", "products")
+SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all"}
 """A handful of rows for ever: flows, states, operations, facts."""
-BOUNDED = {"journal_expire"}
+BOUNDED = {"journal_expire", "links_count"}
 """Reads from the head of a table as many rows as it is told, see the test of its own."""
 BY_INDEX = {
     "outbox_queue": "outbox_queue",
@@ -44,6 +44,9 @@ BY_INDEX = {
     "hints_put_away": "hints_waiting",
     "hints_expire": "hints_handled",
     "set_aside_expire": "set_aside_age",
+    "links_by_seller_sku": "links_seller_sku",
+    "links_by_product": "links_product",
+    "products_unseen": "products_seen",
 }
 
 

@@ -1,4 +1,4 @@
-"""What `check` asks Pipe17: does the key work, and may it list orders, fulfillments and shipments?"""
+"""What `check` asks Pipe17: does the key work, and may it list what the running flows read?"""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     async def shipments() -> None:
         await pipe17.shipments(_NO_ORDER)
 
+    async def products() -> None:
+        await pipe17.products(count=1)
+
+    async def locations() -> None:
+        await pipe17.locations()
+
     try:
         await pipe17.probe()
     except ApiError as error:
@@ -42,6 +48,10 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     wanted: list[tuple[str, Callable[[], Awaitable[None]]]] = [("orders", orders)]
     if settings.fulfillments is not Direction.OFF:
         wanted += [("fulfillments", fulfillments), ("shipments", shipments)]
+    if settings.products is Direction.PULL:
+        wanted.append(("products", products))
+    if settings.locations is not Direction.OFF:
+        wanted.append(("locations", locations))
     granted: list[str] = []
     for name, read in wanted:
         try:

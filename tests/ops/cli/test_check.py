@@ -90,6 +90,8 @@ def test_a_pipe17_key_without_grants(connected: Any, command: Command) -> None:
     assert [what for _, what, _ in lines(ran, "FAIL")] == [
         "the key may not list fulfillments",
         "the key may not list shipments",
+        "the key may not list products",
+        "the key may not list locations",
     ]
 
 
@@ -250,7 +252,7 @@ def test_a_side_in_trouble_is_said_and_the_rest_goes_on(connected: Any, command:
     connected.pipe17.faults.add(Fault(FaultKind.SERVER_ERROR, "fulfillments.list"))
     ran = command("check", "--json")
     assert [area for area, _, _ in lines(ran, "FAIL")] == ["TikTok", "Pipe17"]
-    assert any(what == "may list orders, shipments" for _, what, _ in lines(ran, "ok"))
+    assert any(what == "may list orders, shipments, products, locations" for _, what, _ in lines(ran, "ok"))
 
 
 def test_a_refused_call_beside_the_daemon_does_not_write(connected: Any, command: Command, environment: Path) -> None:
