@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
+from daemon.apis.tiktok.assumptions import COMBINED_LEAVE_TOGETHER
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.core.findings import Refusal
@@ -152,7 +153,7 @@ class PushFulfillments:
         wait = self._must_wait(order)
         if wait is not None:
             return wait
-        if not order.combined:
+        if not (order.combined and COMBINED_LEAVE_TOGETHER.value):
             return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
         async with self._alone(order):
             # the other order of the package may have shipped it meanwhile

@@ -59,11 +59,13 @@ _ORDERS: Mapping[str, Cure] = {
     ),
     "edited_after_release": Cure(
         "TikTok changed the order after its release, and Pipe17 no longer takes the change.",
-        "Compare both orders; change or stop the shipment in Pipe17 or at the warehouse by hand, then dismiss it.",
+        "Compare both versions (`tiktok-pipe17 trace ID --personal`); change or stop the shipment in Pipe17 or at the "
+        "warehouse by hand, then dismiss it.",
     ),
     "edited_after_ship": Cure(
         "TikTok changed the order after a shipment.",
-        "Nothing can be changed any more; decide with the buyer (redirect, return), then dismiss it.",
+        "Nothing can be changed any more; read both versions (`tiktok-pipe17 trace ID --personal`) and decide with the "
+        "buyer (redirect, return), then dismiss it.",
     ),
     "recall": Cure(
         "The order was cancelled at TikTok while the warehouse already had it.",
@@ -139,9 +141,19 @@ _SHIPPING: Mapping[str, Cure] = {
         "The units of the fulfillment do not lie in one package of TikTok's.",
         f"Split or combine the packages in Seller Center so that they fit the fulfillment, and {RETRY}.",
     ),
-    "split_needed": Cure(
-        "The fulfillment ships a part of a package, and TikTok ships packages whole in this market.",
-        f"Split the package in Seller Center so that it fits the fulfillment, and {RETRY}.",
+    "combined_package": Cure(
+        "The order shares a package with another one, which left TikTok under another tracking number.",
+        "Look at the package in Seller Center: when this order lay in the same box, dismiss this; when it left by "
+        "itself, tell the buyer its number, for TikTok takes no second one.",
+    ),
+    "platform_label": Cure(
+        "TikTok carries this order with a label of its own, and takes no tracking number of ours.",
+        "Buy the label and ship it in Seller Center; it is looked at every 15 minutes and closes by itself then.",
+    ),
+    "second_connector": Cure(
+        "Several orders within a day left TikTok under tracking numbers that were never sent from here.",
+        "Find the other connector, app or person that ships for this shop and stop one of the two; correct the orders "
+        "named with `already_shipped_elsewhere`, then dismiss this.",
     ),
     "fulfillment_rejected": Cure(
         "The warehouse rejected these lines.",

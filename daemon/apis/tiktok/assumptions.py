@@ -105,6 +105,15 @@ DIGITAL_ORDERS_NEED_NO_SHIPPING = Assumption(
     (DIGITAL, VIRTUAL),
     "Orders of the digital shipping type or of order type VIRTUAL_ORDER are delivered without a parcel and without us.",
 )
+COMBINED_LEAVE_TOGETHER = Assumption(
+    "TT-41",
+    True,
+    "Orders that share a package are shipped by one call for one of them, Mark Package As Shipped as well as Ship "
+    "Package; the number then stands on all of them.",
+)
+SPLIT_NAMES_THE_REST = Assumption(
+    "TT-42", True, "A split names every unit of the package, also those that stay together, as a group of their own."
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LOST_REFRESH_IS_TRIED_AGAIN,
@@ -126,4 +135,6 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     PRICES_BEFORE_TAX,
     CURRENCIES_WITHOUT_CENTS,
     DIGITAL_ORDERS_NEED_NO_SHIPPING,
+    COMBINED_LEAVE_TOGETHER,
+    SPLIT_NAMES_THE_REST,
 )
