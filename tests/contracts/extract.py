@@ -31,6 +31,12 @@ OPERATIONS = (
     ("get", "/event/202309/webhooks"),
     ("put", "/event/202309/webhooks"),
     ("delete", "/event/202309/webhooks"),
+    ("post", "/return_refund/202602/cancellations/search"),
+    ("post", "/return_refund/202602/cancellations"),
+    ("get", "/return_refund/202602/orders/{order_id}/aftersale_eligibility"),
+    ("post", "/return_refund/202309/cancellations/{cancel_id}/approve"),
+    ("post", "/return_refund/202309/cancellations/{cancel_id}/reject"),
+    ("get", "/return_refund/202309/reject_reasons"),
     ("get", "/product/202312/prerequisites"),
 )
 WEBHOOKS = ("1", "3", "4", "6", "7", "11")
