@@ -20,13 +20,16 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
+from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.core.tokens import Secret
+from daemon.flows.canceller import Canceller
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.shipping_calls import ShippingRules
 from daemon.settings import Settings
@@ -101,7 +104,8 @@ def flows_of(
     if settings.orders == "pull":
         orders = PullOrders(tiktok, pipe17, clock, order_rules(settings, clock), settings.orders_every, ownership)
         flows.append((orders, "tiktok"))
-    if settings.fulfillments == "push":
+    ships, both_ways = settings.fulfillments == "push", settings.orders_push_cancellations and settings.orders == "pull"
+    if ships:
         shipping = ShippingRules(
             hold=settings.orders_hold,
             carrier_map=dict(settings.fulfillments_carrier_map),
@@ -110,9 +114,14 @@ def flows_of(
             since_ms=since_ms(settings, clock),
             virtual_bundles=settings.orders_virtual_bundles,
         )
-        every = settings.fulfillments_every
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, observer.carrier_fallback)
+        every, told = settings.fulfillments_every, observer.carrier_fallback
+        rejects = Canceller(tiktok, pipe17, clock, Lane.FULFILLMENTS, ships=ships) if both_ways else None
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, told, rejects)
         flows.append((fulfillments, "pipe17"))
+    if both_ways:
+        canceller = Canceller(tiktok, pipe17, clock, Lane.CANCELLATIONS, ships=ships)
+        cancellations = PushCancellations(pipe17, canceller, clock, settings.orders_every, ownership)
+        flows.append((cancellations, "pipe17"))
     return flows
 
 

@@ -5,6 +5,9 @@
     deliver  reads the order *again*, plans again, then creates it or puts what differs
     settle   asks Pipe17 for `ext:<order id>`
 
+An order that a person canceled in Pipe17 stays canceled there, whatever TikTok says; `push_cancellations.py` tells
+TikTok. A buyer who asks to cancel makes a finding with the deadline of the answer (`buyer_requests.py`).
+
 Orders that a person asks for (`pull`, `backfill`) come the same way, marked as `Change.asked`. From when on they are
 wanted even when shipped is kept in the row, because `deliver` plans again.
 
@@ -25,6 +28,7 @@ from typing import Any
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
+from daemon.core.cancellations import request_finding
 from daemon.core.findings import Finding
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
@@ -32,7 +36,7 @@ from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import changes, essential, findings
+from daemon.core.orders_diff import changes, essential, findings, line_changes, recall
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -54,6 +58,8 @@ from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
+from daemon.flows.buyer_requests import ANSWER_DUE, BuyerRequests
+from daemon.flows.canceller import CANCELLATIONS, FULFILLMENTS, born_here
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
@@ -85,6 +91,7 @@ class PullOrders:
         self._tiktok = tiktok.at(Lane.ORDERS)
         self._pipe17 = pipe17.at(Lane.ORDERS)
         self._orders = OrderReader(self._tiktok)
+        self._requests = BuyerRequests(self._tiktok)
         self._late_tiktok = tiktok.at(Lane.RESYNC)
         self._late_pipe17 = pipe17.at(Lane.RESYNC)
         self._late_orders = OrderReader(self._late_tiktok)
@@ -128,7 +135,7 @@ class PullOrders:
                 page_size=page_size,
             )
             last = not found.next_page_token
-            yield _page(found.orders, cursor if last else None)
+            yield _page(await self._requests.told(found.orders), cursor if last else None)
             if last:
                 return
             if found.next_page_token == token:
@@ -139,7 +146,7 @@ class PullOrders:
         return self._clock.now_ms() if self._rules.since_ms is None else self._rules.since_ms
 
     async def read(self, keys: Sequence[str]) -> Page:
-        return _page(await self._tiktok.order_details(keys), None)
+        return _page(await self._requests.told(await self._tiktok.order_details(keys)), None)
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
@@ -173,6 +180,7 @@ class PullOrders:
         if raw is None:
             due_at_ms = self._clock.now_ms() + milliseconds(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
+        (raw,) = await self._requests.told([raw])
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
         version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
@@ -185,7 +193,7 @@ class PullOrders:
         remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
         late: tuple[Finding, ...] = ()
         if not unchanged:
-            remote_id, late, unchanged = await self._send(row, document)
+            remote_id, late, unchanged = await self._send(attempt, plan, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -203,8 +211,11 @@ class PullOrders:
             unchanged=unchanged,
         )
 
-    async def _send(self, row: Owed, document: dict[str, Any]) -> tuple[str, tuple[Finding, ...], bool]:
+    async def _send(
+        self, attempt: Attempt, plan: OrderPlan, document: dict[str, Any]
+    ) -> tuple[str, tuple[Finding, ...], bool]:
         """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+        row = attempt.row
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
@@ -218,16 +229,36 @@ class PullOrders:
                 return remote_id, (), False
         accepted = _accepted(row)
         body = changes(current, document, accepted)
-        late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
+        late = findings(current, document, accepted)
+        if late:
+            late = findings(current, document, accepted, await _taken_back(attempt, plan))
+        if body.get("status") == "canceled":
+            await attempt.intend(_CANCELS_IN_PIPE17)
         if body:
             try:
                 await pipe17.update_order(remote_id, body)
             except ApiError as error:
                 if not _came_too_late(error, current, body):
                     raise
-                text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
-                late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
-        return remote_id, late, not body
+                what = line_changes(current, document, await _taken_back(attempt, plan)) or "its address or notes"
+                text = f"TikTok changed the order after its release ({what}) and Pipe17 refuses the change ({error})"
+                late = (*late, Finding("edited_after_release", text, row.deadline_at_ms))
+        if document["status"] == "canceled":
+            late = await self._recalled(attempt, pipe17, remote_id, late)
+        return remote_id, tuple(_lasting(finding) for finding in late), not body
+
+    async def _recalled(
+        self, attempt: Attempt, pipe17: Pipe17, remote_id: str, late: tuple[Finding, ...]
+    ) -> tuple[Finding, ...]:
+        """What to call back when we cancel in Pipe17; nothing for a cancel that was born there."""
+        row = attempt.row
+        if row.intent != _CANCELS_IN_PIPE17 or (_accepted(row) or {}).get("status") == "canceled":
+            return tuple(finding for finding in late if finding.code != "recall")
+        units = {unit_id for unit_ids in row.payload.get("units", {}).values() for unit_id in unit_ids}
+        if units <= await _cancelled_by_us(attempt):
+            return tuple(finding for finding in late if finding.code != "recall")
+        sent = recall(await pipe17.shipments(remote_id))
+        return late if sent is None else (*(finding for finding in late if finding.code != "recall"), sent)
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -239,12 +270,16 @@ class PullOrders:
         document = row.payload.get("document")
         if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
             return Absent(remote_id)
+        late: tuple[Finding, ...] = ()
+        if document["status"] == "canceled":
+            late = await self._recalled(attempt, self._pipe17, remote_id, ())
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
             result={"document": document},
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
+            findings=tuple(_lasting(finding) for finding in late),
         )
 
     def _plan(
@@ -259,7 +294,10 @@ class PullOrders:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
         if accepted is not None:
             rules = replace(rules, virtual_bundles=has_bundles_apart(accepted))
-        return plan_order(read_order(raw), rules, now_ms, previous or None, created)
+        order = read_order(raw)
+        plan = plan_order(order, rules, now_ms, previous or None, created)
+        request = None if plan.drop else request_finding(order, raw.get(ANSWER_DUE))
+        return plan if request is None else replace(plan, findings=(*plan.findings, request))
 
 
 WAITS: Mapping[str, str] = {
@@ -308,6 +346,7 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None, since_ms
         "units": plan.units,
         "facts": facts_of(raw),
         "since_ms": since_ms,
+        ANSWER_DUE: raw.get(ANSWER_DUE),
     }
 
 
@@ -335,6 +374,21 @@ def _created(row: Owed | None) -> bool:
 
 def _accepted(row: Owed | None) -> Mapping[str, Any] | None:
     return row.result.get("document") if row is not None and row.result else None
+
+
+_CANCELS_IN_PIPE17: Mapping[str, Any] = {"cancels_in_pipe17": True}
+"""The intent of the one write that may have to be followed by a recall, also when its answer is lost."""
+
+
+async def _cancelled_by_us(attempt: Attempt) -> set[str]:
+    """Units that TikTok cancelled because Pipe17 asked for it."""
+    return born_here([*await attempt.neighbours(CANCELLATIONS), *await attempt.neighbours(FULFILLMENTS)])
+
+
+async def _taken_back(attempt: Attempt, plan: OrderPlan) -> set[str]:
+    """Lines whose cancelled units all are such; their going is no news for anybody in Pipe17."""
+    ours = await _cancelled_by_us(attempt)
+    return {line for line, gone in plan.cancelled.items() if gone and ours.issuperset(gone)}
 
 
 def _lasting(finding: Finding) -> Finding:

@@ -29,6 +29,7 @@ _ORDERS = "seller.order.info"
 _FULFILLMENT = "seller.fulfillment.basic"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
+_AFTERSALES = "seller.return_refund.basic"
 
 _TABLE = (
     Operation("shops.list", "GET", ("/authorization/202309/shops",), _AUTHORIZATION, cipher=False),
@@ -50,6 +51,35 @@ _TABLE = (
     Operation("webhooks.list", "GET", ("/event/202309/webhooks",), _AUTHORIZATION),
     Operation("webhooks.set", "PUT", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
     Operation("webhooks.delete", "DELETE", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
+    Operation(
+        "cancellations.search",
+        "POST",
+        ("/return_refund/202602/cancellations/search", "/return_refund/202309/cancellations/search"),
+        _AFTERSALES,
+    ),
+    Operation(
+        "cancellations.cancel",
+        "POST",
+        ("/return_refund/202602/cancellations", "/return_refund/202309/cancellations"),
+        _AFTERSALES,
+        write=True,
+    ),
+    Operation(
+        "cancellations.approve",
+        "POST",
+        ("/return_refund/202309/cancellations/{cancel_id}/approve",),
+        _AFTERSALES,
+        write=True,
+    ),
+    Operation(
+        "cancellations.eligibility",
+        "GET",
+        (
+            "/return_refund/202602/orders/{order_id}/aftersale_eligibility",
+            "/return_refund/202309/orders/{order_id}/aftersale_eligibility",
+        ),
+        _AFTERSALES,
+    ),
     Operation("prerequisites.check", "GET", ("/product/202312/prerequisites",), _PRODUCTS),
 )
 

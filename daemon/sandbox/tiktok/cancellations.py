@@ -1,7 +1,7 @@
 """What the simulated shop knows of cancellations: every one with its status, its units and who asked for it.
 
-    buyer asks      CANCELLATION_REQUEST_PENDING -> COMPLETE (granted, or nobody answered) or CANCEL (refused, withdrawn)
-    seller cancels  CANCELLATION_REQUEST_SUCCESS -> COMPLETE, at once unless the shop's option says otherwise
+    buyer asks      ..._PENDING -> COMPLETE (granted, or nobody answered) or CANCEL (refused, or taken back)
+    seller cancels  ..._SUCCESS -> COMPLETE, at once unless the shop's option says otherwise
 
 Webhook 11 writes `CANCELLED` for what the search calls `CANCEL` (contract 7.3).
 """

@@ -80,9 +80,7 @@ class Cancelling:
         if order.status in ("CANCELLED", "COMPLETED"):
             raise Refused(25001051, "Not allowed to return or cancel since order is completed or cancelled")
         if self._market.cancellations.running(order.id) is not None or not all(unit.live for unit in units):
-            raise Refused(
-                25001011, "A return request is already in process, or the order has already been cancelled."
-            )
+            raise Refused(25001011, "A return request is already in process, or the order has already been cancelled.")
         if not all(self._cancellable(unit) for unit in units):
             raise Refused(
                 25001045, "The order has already been shipped and we are unable to cancel shipment with the courier."

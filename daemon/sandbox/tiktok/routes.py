@@ -109,9 +109,7 @@ CANCEL = Members(
         "skus": Many(Members({"sku_id": Text(), "quantity": Whole()}, frozenset({"sku_id", "quantity"}))),
         "order_line_item_ids": IDS,
         "order_line_list": Many(
-            Members(
-                {"order_line_item_id": Text(), "sub_order_line_item_id": Text()}, frozenset({"order_line_item_id"})
-            )
+            Members({"order_line_item_id": Text(), "sub_order_line_item_id": Text()}, frozenset({"order_line_item_id"}))
         ),
     },
     frozenset({"order_id", "cancel_reason"}),
