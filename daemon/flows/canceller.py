@@ -22,7 +22,7 @@ from uuid import NAMESPACE_OID, uuid5
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
-from daemon.core.cancel_plan import CancelPlan, NothingToCancel, plan_cancellation
+from daemon.core.cancel_plan import CANCELED, CancelPlan, plan_cancellation
 from daemon.core.cancel_reasons import Eligibility, InProcess, choose_reason
 from daemon.core.cancellations import Cancellation, Stage
 from daemon.core.findings import Refusal
@@ -109,9 +109,9 @@ class Canceller:
         shipped = [one for one in rows.values() if one.intent is not None and cancels(one) is None]
         claimed = {unit_id for one in shipped for unit_id in (one.intent or {})["unit_ids"]}
         plan = plan_cancellation(order, accepted, record, made, claimed)
-        if isinstance(plan, Refusal):
+        if isinstance(plan, Refusal) and not (record.get("status") == CANCELED and attempt.row.flow != CANCELLATIONS):
             return _refused(plan, attempt)
-        if isinstance(plan, NothingToCancel):
+        if not isinstance(plan, CancelPlan):  # of a canceled order, the row of the order itself says why not
             return _done(attempt, "TikTok has nothing that Pipe17 does not want")
         return await self._cancel(attempt, order, plan, [one for one in made if self._must_go_first(one, rows)])
 

@@ -125,6 +125,8 @@ def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
     if order.status in SHIPPED:
         old = rules.since_ms is not None and order.create_ms < rules.since_ms
         wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
+        if any(not unit.live for unit in order.units):
+            wrong.discard("canceled")  # cancelled in Pipe17 when a part had left: the rest is cancelled, that part not
         return _Expected(not old and not in_window, False, lambda status: status not in wrong)
     if order.status in HELD or in_window:
         return _Expected(rules.pull_on_hold, not rules.pull_on_hold, lambda status: status not in ROUTABLE)

@@ -17,6 +17,8 @@ from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
 from tests.sim.day import Diary
+from tests.sim.day_cancels import LINE_MARKETS
+from tests.sim.invariants_cancels import cancellation_violations
 from tests.sim.world import World
 
 WRITES = (
@@ -24,6 +26,8 @@ WRITES = (
     "orders.update",
     "packages.mark_shipped",
     "packages.ship",
+    "cancellations.cancel",
+    "cancellations.approve",
 )
 
 
@@ -32,7 +36,8 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     found = [f"loop: {text}" for text in world.broken]
     store = sqlite3.connect(f"file:{world.store}?mode=ro", uri=True)
     try:
-        found += _sides_agree(world, store, hold)
+        found += _sides_agree(world, store, diary, hold)
+        found += cancellation_violations(world, diary)
         found += _nothing_twice(world)
         found += _holds_kept(world, diary, hold)
         found += _nothing_hidden(store)
@@ -42,7 +47,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     return found
 
 
-def _sides_agree(world: World, store: sqlite3.Connection, hold: timedelta) -> list[str]:
+def _sides_agree(world: World, store: sqlite3.Connection, diary: Diary, hold: timedelta) -> list[str]:
     excused = {row[0] for row in store.execute("SELECT group_key FROM exceptions WHERE closed_at_ms IS NULL")}
     rules = Rules(hold=hold, excused=excused)
     now_ms = world.truth.now_ms()
@@ -52,14 +57,20 @@ def _sides_agree(world: World, store: sqlite3.Connection, hold: timedelta) -> li
         f"I1/I5 {found.kind} {found.order_id}: {found.text}"
         + (" (owed, but everything should have settled)" if found.order_id in owed else "")
         for found in differences
-    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(store)]
+    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(world, store, diary)]
 
 
-def _unexplained(store: sqlite3.Connection) -> list[str]:
+def _unexplained(world: World, store: sqlite3.Connection, diary: Diary) -> list[str]:
     """Open exceptions that no event of a simulated day can justify."""
+    rows = store.execute("SELECT flow, key, code, detail, group_key FROM exceptions WHERE closed_at_ms IS NULL")
+    # what has left cannot be cancelled any more, and single lines only where TikTok lets them be
+    refusable = diary.cancelled_late if world.tiktok.options.region in LINE_MARKETS else diary.taken_back
     expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
-    rows = store.execute("SELECT flow, key, code, detail FROM exceptions WHERE closed_at_ms IS NULL")
-    return [f"{flow} {key} {code}: {detail}" for flow, key, code, detail in rows if code not in expected]
+    return [
+        f"{flow} {key} {code}: {detail}"
+        for flow, key, code, detail, order_id in rows
+        if code not in expected and not (code == "cancel_refused" and order_id in refusable)
+    ]
 
 
 def _nothing_twice(world: World) -> list[str]:
