@@ -95,7 +95,7 @@ def _order_differences(
         yield Difference("status", order.id, f"is {order.status} at TikTok and {document['status']} in Pipe17")
     if any("*" in str(value) for value in document.get("shippingAddress", {}).values()):
         yield Difference("masked", order.id, "has a masked address in Pipe17")
-    if order.status != "CANCELLED":
+    if order.status != "CANCELLED" and document["status"] != "canceled":
         yield from _content(order, document, _rejected(order, pipe17))
     if order.fulfillment_type != PLATFORM:
         yield from _shipments(order, packages, pipe17)

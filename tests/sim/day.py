@@ -1,6 +1,6 @@
 """A shop's day, drawn from a seed: what buyers, the warehouse, the networks and the machine do.
 
-Every day has orders that are held, edited in the last minute, cancelled before and after their release on either side (`day_cancels.py`), paid late;
+Every day has orders that are held, edited in the last minute, cancelled on either side (`day_cancels.py`), paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
 bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle. At the day's end
 everything heals and settles.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,8 +51,8 @@ class Diary:
     """Order -> the street it must never have been released with, because it was changed while on hold."""
     cancelled_on_hold: set[str] = field(default_factory=set)
     fulfillments: dict[str, str] = field(default_factory=dict)
-    taken_back: set[str] = field(default_factory=set)
-    """Orders that people in Pipe17 canceled or made smaller, or of which a warehouse rejected something."""
+    taken_back: Counter[str] = field(default_factory=Counter)
+    """Order -> pieces that people in Pipe17 canceled or took out, or that a warehouse rejected."""
     cancelled_late: set[str] = field(default_factory=set)
     """Of these, the orders that were canceled in Pipe17 when a warehouse was at it."""
 

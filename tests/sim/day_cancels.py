@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LINE_MARKETS = ("US", "GB")
 """Where TikTok cancels single lines."""
+EVERYTHING = 1_000
+"""Pieces that a canceled order takes back: more than any has."""
 
 
 async def before_shipping(world: World, diary: Diary, order_id: str) -> bool:
@@ -26,7 +28,7 @@ async def before_shipping(world: World, diary: Diary, order_id: str) -> bool:
     if fate > 0.34 or pipe17.order_of(order_id) is None:
         return False
     if fate < 0.10:
-        diary.taken_back.add(order_id)
+        diary.taken_back[order_id] += EVERYTHING
         pipe17.cancel_order(order_id)
         if fate < 0.04:
             tiktok.cancel_order(order_id)
@@ -41,7 +43,7 @@ async def before_shipping(world: World, diary: Diary, order_id: str) -> bool:
         tiktok.cancel_order(order_id)
         return True
     if fate < 0.28:
-        diary.taken_back.add(order_id)
+        diary.taken_back[order_id] += EVERYTHING
         pipe17.cancel_order(order_id)
         return True
     asyncio.get_running_loop().call_later(rng.uniform(10, 2_000), tiktok.refuse_cancel, order_id)
@@ -51,7 +53,7 @@ async def before_shipping(world: World, diary: Diary, order_id: str) -> bool:
 def between_parcels(world: World, diary: Diary, order_id: str, number: int) -> None:
     """A person cancels the order while the warehouse is at it, which does not hear of it."""
     if random.Random(f"late-cancel-{world.seed}-{order_id}-{number}").random() < 0.04:
-        diary.taken_back.add(order_id)
+        diary.taken_back[order_id] += EVERYTHING
         diary.cancelled_late.add(order_id)
         world.pipe17.cancel_order(order_id)
 
@@ -63,7 +65,7 @@ def rejects(world: World, diary: Diary, shipment: Any, parcel: dict[str, int]) -
     parts = any("-" in line for line in parcel)
     if draw > 0.10 or parts or world.tiktok.options.region not in LINE_MARKETS:
         return False
-    diary.taken_back.add(order_id)
+    diary.taken_back[order_id] += sum(parcel.values())
     world.pipe17.reject(shipment["shipmentId"], parcel)
     return True
 
@@ -73,8 +75,9 @@ def _take_out(world: World, diary: Diary, rng: random.Random, order_id: str) -> 
     if not lines or world.tiktok.options.region not in LINE_MARKETS:
         return False
     line = rng.choice(lines)
-    diary.taken_back.add(order_id)
-    world.pipe17.take_out(order_id, line["uniqueId"], rng.randint(1, int(line["quantity"])))
+    pieces = rng.randint(1, int(line["quantity"]))
+    diary.taken_back[order_id] += pieces
+    world.pipe17.take_out(order_id, line["uniqueId"], pieces)
     return not (world.pipe17.order_of(order_id) or {})["lineItems"]
 
 

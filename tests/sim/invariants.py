@@ -64,7 +64,7 @@ def _unexplained(world: World, store: sqlite3.Connection, diary: Diary) -> list[
     """Open exceptions that no event of a simulated day can justify."""
     rows = store.execute("SELECT flow, key, code, detail, group_key FROM exceptions WHERE closed_at_ms IS NULL")
     # what has left cannot be cancelled any more, and single lines only where TikTok lets them be
-    refusable = diary.cancelled_late if world.tiktok.options.region in LINE_MARKETS else diary.taken_back
+    refusable = diary.cancelled_late if world.tiktok.options.region in LINE_MARKETS else diary.taken_back.keys()
     expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
     return [
         f"{flow} {key} {code}: {detail}"

@@ -20,19 +20,22 @@ def cancellation_violations(world: World, diary: Diary) -> list[str]:
     """Everything that is wrong, in words."""
     tiktok = world.tiktok
     calls = tiktok.called("cancellations.cancel")
+    pieces: Counter[str] = Counter()
+    for one in tiktok.market.cancellations.by_id.values():
+        if one.by_app:
+            pieces[one.order_id] += len(one.unit_ids)
     found = [
-        f"C1 {call.body['order_id']} was cancelled at TikTok, and nobody took it back in Pipe17"
-        for call in calls
-        if call.effective and call.body["order_id"] not in diary.taken_back
+        f"C1 {many} units of {order_id} were cancelled at TikTok, {diary.taken_back[order_id]} taken back in Pipe17"
+        for order_id, many in pieces.items()
+        if many > diary.taken_back[order_id]
     ]
     granted = [call.path.split("/")[-2] for call in tiktok.called("cancellations.approve", effective=True)]
     orders = {tiktok.market.cancellations.by_id[cancel_id].order_id for cancel_id in granted}
-    found += [f"C1 the buyer's request of {one} was granted unasked" for one in sorted(orders - diary.taken_back)]
+    found += [
+        f"C1 the buyer's request of {one} was granted unasked" for one in sorted(orders - diary.taken_back.keys())
+    ]
     units = Counter(
-        unit_id
-        for one in tiktok.market.cancellations.by_id.values()
-        if one.role == "SELLER"
-        for unit_id in one.unit_ids
+        unit_id for one in tiktok.market.cancellations.by_id.values() if one.by_app for unit_id in one.unit_ids
     )
     found += [f"C2 unit {unit_id} was cancelled {times} times" for unit_id, times in units.items() if times > 1]
     found += [

@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_engine
+from tests.sim import mutants_cancellations, mutants_engine
 from tests.sim.bug_bank import Mutant
 
-MUTANTS = (*mutants_engine.MUTANTS,)
+MUTANTS = (*mutants_engine.MUTANTS, *mutants_cancellations.MUTANTS)
 
 pytestmark = pytest.mark.sim
 

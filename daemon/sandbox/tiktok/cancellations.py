@@ -37,6 +37,8 @@ class Cancellation:
     create_ms: int
     update_ms: int
     deadline_ms: int | None = None
+    by_app: bool = False
+    """The seller cancelled through the API."""
 
     @property
     def running(self) -> bool:

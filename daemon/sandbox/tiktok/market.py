@@ -170,6 +170,7 @@ class Market:
     def begin_cancel(self, order: Order, reason: str, unit_ids: Sequence[str], now_ms: int) -> Cancellation:
         """The seller cancels through the API: done at once, or after `cancel_takes_ms`."""
         one = self.cancellations.open(order.id, "SELLER", SUCCESS, reason, _live_ids(order, unit_ids), now_ms)
+        one.by_app = True
         if self.options.cancel_takes_ms:
             self._later(order, "cancel_done", now_ms + self.options.cancel_takes_ms)
             self._cancellation(order, one, now_ms)
