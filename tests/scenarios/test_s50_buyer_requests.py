@@ -121,8 +121,12 @@ def test_s50_ship_sends_in_the_us_and_the_timeline_says_that_tiktok_refuses_the_
         made = fulfill(world, order_id)
         await world.live(5 * MINUTE)
         assert units_shipped(world, order_id) == {ups(order_id): ["SKU-A"]}
-        notes = sql(world, "SELECT detail FROM journal WHERE key = ? AND event = 'shipped despite a cancel request'", made)
-        assert notes == [("ORDERS_CANCEL_RACE is ship: with this shipment TikTok refuses the buyer's request to cancel",)]
+        notes = sql(
+            world, "SELECT detail FROM journal WHERE key = ? AND event = 'shipped despite a cancel request'", made
+        )
+        assert notes == [
+            ("ORDERS_CANCEL_RACE is ship: with this shipment TikTok refuses the buyer's request to cancel",)
+        ]
         assert [one.status for one in world.tiktok.market.cancellations.of_order(order_id)] == [
             "CANCELLATION_REQUEST_CANCEL"
         ]
