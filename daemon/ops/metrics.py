@@ -24,7 +24,17 @@ from prometheus_client.registry import Collector
 from daemon import __version__
 from daemon.core.lifecycle import OPEN
 
-FLOWS = ("orders", "fulfillments", "inventory", "products", "locations", "returns", "refunds", "statements")
+FLOWS = (
+    "orders",
+    "fulfillments",
+    "cancellations",
+    "inventory",
+    "products",
+    "locations",
+    "returns",
+    "refunds",
+    "statements",
+)
 CONNECTION = "connection"
 """Stands where a flow would: exceptions of the connection itself."""
 RECORD_OUTCOMES = ("delivered", "unchanged", "skipped", "dropped", "failed")

@@ -56,6 +56,14 @@ ORDER_INTEGRATION = Assumption(
     "fulfillment does not, its shipping request and then its order are asked.",
 )
 
+TAKEN_BACK_BY_QUANTITY = Assumption(
+    "P17-31",
+    True,
+    "A person's cancel of a line shows as a lower `quantity` of the line, or as its absence; a warehouse's as a "
+    "fulfillment of type `rejected`. An order in Pipe17 names no reason for a cancel, so TikTok is told `out of stock` "
+    "where it allows that.",
+)
+
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
     DUPLICATES_ARE_REFUSED,
@@ -68,4 +76,5 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LARGEST_COUNT,
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
+    TAKEN_BACK_BY_QUANTITY,
 )

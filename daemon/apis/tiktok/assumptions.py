@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.core.assumption import Assumption
+from daemon.core.cancellations import ANSWER_ELSEWHERE
 
 LOST_REFRESH_IS_TRIED_AGAIN = Assumption(
     "TT-01",
@@ -53,6 +54,25 @@ READ_PERMISSION_IS_PER_RECORD = Assumption(
     "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
 )
 
+CANCEL_ANSWER_ELSEWHERE = Assumption(
+    "TT-31",
+    ANSWER_ELSEWHERE,
+    "A buyer's cancel request must be answered within 24 hours in the US and 48 elsewhere, else TikTok grants it. Used "
+    "only where the deadline that TikTok names with the request cannot be read.",
+)
+APPROVAL_KEY_REPLAYS = Assumption(
+    "TT-32",
+    True,
+    "Approving a cancel request again with the same idempotency key is answered as a success; we keep one key per "
+    "request.",
+)
+CANCEL_SHOWS_ON_THE_ORDER = Assumption(
+    "TT-33",
+    True,
+    "A seller's cancel is through when the units are cancelled on the order. Until then it is looked at again, no "
+    "second cancel is sent and no tracking number goes out.",
+)
+
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LOST_REFRESH_IS_TRIED_AGAIN,
     BUSINESS_ERRORS_BY_CODE,
@@ -64,4 +84,7 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     US_AUTHORIZE_PAGE,
     SANDBOX_QUOTA_SLIDES,
     READ_PERMISSION_IS_PER_RECORD,
+    CANCEL_ANSWER_ELSEWHERE,
+    APPROVAL_KEY_REPLAYS,
+    CANCEL_SHOWS_ON_THE_ORDER,
 )
