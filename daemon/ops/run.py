@@ -155,9 +155,13 @@ async def serve(
 
 
 def _running_flows(settings: Settings) -> tuple[str, ...]:
-    return tuple(
-        flow for flow, on in (("orders", settings.orders), ("fulfillments", settings.fulfillments)) if on != "off"
-    )
+    pulls = settings.orders != "off"
+    running = {
+        "orders": pulls,
+        "fulfillments": settings.fulfillments != "off",
+        "cancellations": pulls and settings.orders_push_cancellations,
+    }
+    return tuple(flow for flow, on in running.items() if on)
 
 
 async def _readable_grant(parts: Parts) -> None:
@@ -245,7 +249,8 @@ def _announce(site: Site, address: Listen) -> None:
     planned = planned_in_use(settings)
     if planned:
         log.warning("set, but without effect in this version: %s", ", ".join(planned))
-    directions = [f"{name} {getattr(settings, name)}" for name in site.snapshots.flows] or ["no flow at all"]
+    # what has no direction of its own to set goes the other way of the orders
+    directions = [f"{name} {getattr(settings, name, 'push')}" for name in site.snapshots.flows] or ["no flow at all"]
     log.info("tiktok-pipe17 %s runs: %s; listens on %s", __version__, ", ".join(directions), address)
 
 

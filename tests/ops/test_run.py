@@ -132,7 +132,7 @@ async def test_one_line_says_what_runs_and_one_what_does_not_work_yet(
         address = house.running.address
     starts = [record.getMessage() for record in caplog.records if " runs: " in record.getMessage()]
     assert len(starts) == 1
-    assert "orders pull;" in starts[0]
+    assert "orders pull, cancellations push;" in starts[0]
     assert str(address) in starts[0]
     assert "fulfillments" not in starts[0]
     planned = [record.getMessage() for record in caplog.records if "without effect" in record.getMessage()]
