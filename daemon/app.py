@@ -1,6 +1,7 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
-    timekeeper, a poller and a pusher per flow, webhook hints, backfill, connections, upkeep
+    timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
+    connections, upkeep
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -19,7 +20,8 @@ import anyio.abc
 from daemon.assembly import Parts
 from daemon.flows import pauses
 from daemon.flows.backfill import Backfill
-from daemon.flows.poller import HintReader, Poller
+from daemon.flows.hint_reader import HintReader
+from daemon.flows.poller import Poller
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pusher import Pusher
 from daemon.flows.upkeep import Upkeep
@@ -36,7 +38,7 @@ class Daemon:
         engine = parts.engine
         self.parts = parts
         self.pollers = [Poller(engine, flow, system) for flow, system in parts.flows]
-        self.pushers = [Pusher(engine, flow) for flow, _ in parts.flows]
+        self.pushers = [Pusher(engine, sender) for sender in parts.senders]
         self.hints = HintReader(engine, [flow for flow, _ in parts.flows])
         pulled = next((flow for flow, _ in parts.flows if isinstance(flow, PullOrders)), None)
         self.backfill = Backfill(engine, pulled) if pulled is not None else None

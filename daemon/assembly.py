@@ -20,18 +20,23 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
+from daemon.core.follow_ups import FollowUpRules
 from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.core.tokens import Secret
 from daemon.flows.canceller import Canceller
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.push_cancellations import PushCancellations
+from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
+from daemon.flows.send_messages import SendMessages
 from daemon.flows.shipping_calls import ShippingRules
+from daemon.flows.strangers import Strangers
+from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
 from daemon.store.database import Database
@@ -71,6 +76,13 @@ class Parts:
     ownership: Ownership
     flows: Sequence[tuple[Flow, str]]
     """Each flow with the system its source reads."""
+    followers: Sequence[Sender]
+    """Flows without a source: their rows follow from successes of the others."""
+
+    @property
+    def senders(self) -> tuple[Sender, ...]:
+        """Everything that writes."""
+        return (*(flow for flow, _ in self.flows), *self.followers)
 
 
 def assemble(
@@ -92,17 +104,25 @@ def assemble(
     connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
-    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer)
-    return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows)
+    flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
+    followers = followers_of(settings, clock, tiktok)
+    return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
 
 def flows_of(
-    settings: Settings, clock: Clock, tiktok: TikTok, pipe17: Pipe17, ownership: Ownership, observer: Observer
+    settings: Settings,
+    clock: Clock,
+    tiktok: TikTok,
+    pipe17: Pipe17,
+    ownership: Ownership,
+    observer: Observer,
+    database: Database,
 ) -> list[tuple[Flow, str]]:
     """The flows that are switched on, each with the system its source reads."""
     flows: list[tuple[Flow, str]] = []
     if settings.orders == "pull":
-        orders = PullOrders(tiktok, pipe17, clock, order_rules(settings, clock), settings.orders_every, ownership)
+        rules, afterwards = order_rules(settings, clock), follow_up_rules(settings)
+        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards)
         flows.append((orders, "tiktok"))
     ships, both_ways = settings.fulfillments == "push", settings.orders_push_cancellations and settings.orders == "pull"
     if ships:
@@ -115,14 +135,25 @@ def flows_of(
             virtual_bundles=settings.orders_virtual_bundles,
         )
         every, told = settings.fulfillments_every, observer.carrier_fallback
+        strangers = Strangers(database, clock, FULFILLMENTS)
         rejects = Canceller(tiktok, pipe17, clock, Lane.FULFILLMENTS, ships=ships) if both_ways else None
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, told, rejects)
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, told, strangers, rejects)
         flows.append((fulfillments, "pipe17"))
     if both_ways:
         canceller = Canceller(tiktok, pipe17, clock, Lane.CANCELLATIONS, ships=ships)
         cancellations = PushCancellations(pipe17, canceller, clock, settings.orders_every, ownership)
         flows.append((cancellations, "pipe17"))
     return flows
+
+
+def followers_of(settings: Settings, clock: Clock, tiktok: TikTok) -> list[Sender]:
+    """The flows without a source that are switched on."""
+    asked, followers = follow_up_rules(settings), list[Sender]()
+    if settings.orders == "pull" and (asked.text or asked.card):
+        followers.append(SendMessages(tiktok, clock, settings.orders_message))
+    if settings.orders == "pull" and asked.references:
+        followers.append(WriteReferences(tiktok, clock))
+    return followers
 
 
 def connect(
@@ -163,6 +194,15 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+    )
+
+
+def follow_up_rules(settings: Settings) -> FollowUpRules:
+    """The settings that decide what follows from an order in Pipe17."""
+    return FollowUpRules(
+        text=bool(settings.orders_message),
+        card=settings.orders_send_order_card,
+        references=settings.orders_push_references,
     )
 
 

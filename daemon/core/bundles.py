@@ -129,11 +129,21 @@ def part_lines(order: TikTokOrder, *, tax_on_top: bool) -> list[dict[str, Any]]:
     return lines
 
 
-def share_of(bundle: Bundle, parts: Parts, fulfillment: Fulfillment, of_order: Iterable[Fulfillment]) -> Share:
-    """How far `fulfillment` brings the bundles, counted in the order in which the fulfillments were made."""
+def share_of(
+    bundle: Bundle,
+    parts: Parts,
+    fulfillment: Fulfillment,
+    of_order: Iterable[Fulfillment],
+    sent: Collection[str] = (),
+) -> Share:
+    """How far `fulfillment` brings the bundles, counted in the order in which the fulfillments were made.
+
+    Those in `sent` (ids) have left with other units already and come first: lists show some fulfillments late, and one
+    that has left can not complete a bundle any more.
+    """
     told = {one.id: one for one in (*of_order, fulfillment) if not one.rejected}
     live, complete, covered = len(bundle.live), 0, Counter[str]()
-    for one in sorted(told.values(), key=lambda one: (one.created_at_ms, one.id)):
+    for one in sorted(told.values(), key=lambda one: (one.id not in sent, one.created_at_ms, one.id)):
         carried = _carried(bundle, parts, one)
         covered.update(carried)
         now = min(live, *(covered[part.sku_id] // part.count for part in bundle.recipe))

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.core.order_kinds import PRE_ORDER
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder
 
@@ -57,14 +58,14 @@ class Hold:
 def hold_of(order: TikTokOrder, window: timedelta, now_ms: int) -> Hold:
     """The hold of an order at `now_ms`, by TikTok's clock."""
     window_ends_ms = (order.paid_time_ms or order.create_time_ms) + milliseconds(window)
-    release_ms = order.release_date_ms if order.order_type == "PRE_ORDER" and order.release_date_ms else 0
+    release_ms = order.release_date_ms if order.order_type == PRE_ORDER and order.release_date_ms else 0
     ends_ms = max(window_ends_ms, release_ms)
     if order.status in NEVER_HELD:
         return Hold(True, None, "", ends_ms)
     if order.status == "UNPAID":
         return Hold(False, None, "unpaid", ends_ms)
     if order.status == "ON_HOLD":
-        reason = "pre_order" if order.order_type == "PRE_ORDER" else "on_hold"
+        reason = "pre_order" if order.order_type == PRE_ORDER else "on_hold"
         return Hold(False, ends_ms if ends_ms > now_ms else now_ms + milliseconds(RECHECK), reason, ends_ms)
     if ends_ms > now_ms:
         return Hold(False, ends_ms, "pre_order" if release_ms > window_ends_ms else "hold_window", ends_ms)
@@ -77,13 +78,13 @@ def unpaid_look_ms(order: TikTokOrder, now_ms: int) -> int:
     return gives_up_ms if gives_up_ms > now_ms else now_ms + milliseconds(UNPAID_RECHECK)
 
 
-def told_until_ms(hold: Hold, now_ms: int) -> int:
-    """The `holdUntil` for Pipe17: the end of the timers plus `MARGIN`, in steps of `TOLD_STEP` once that is near.
+def told_until_ms(hold: Hold, now_ms: int, *, margin: timedelta = MARGIN, step: timedelta = TOLD_STEP) -> int:
+    """The `holdUntil` for Pipe17: the end of the timers plus `margin`, in steps of `step` once that is near.
 
-    Always at least `MARGIN - RECHECK` ahead of `now_ms`, so that the next look comes first, and the same value for the
+    Always at least `margin - RECHECK` ahead of `now_ms`, so that the next look comes first, and the same value for the
     whole of a step. TikTok often lets an order go a moment after its timers (times there are whole seconds); for the
     first `RECHECK` nothing is prolonged, or nearly every order would cost a write more.
     """
-    step_ms = milliseconds(TOLD_STEP)
+    step_ms = milliseconds(step)
     overdue_ms = max(0, now_ms - hold.ends_ms - milliseconds(RECHECK))
-    return hold.ends_ms + milliseconds(MARGIN) + -(-overdue_ms // step_ms) * step_ms
+    return hold.ends_ms + milliseconds(margin) + -(-overdue_ms // step_ms) * step_ms

@@ -1,6 +1,7 @@
 """Order lines: TikTok's units, one piece each, as Pipe17 lines with a quantity.
 
-Units of the same SKU at the same list price, bought or given as a gift alike, are one line. Two rules keep a line the
+Units of the same SKU at the same list price are one line; those given as a gift are a line of their own, at its price
+of nothing, and what they are worth is told beside it (`gift_values`). Two rules keep a line the
 same line for its whole life, because Pipe17's shipping requests and fulfillments point at it by `uniqueId`:
 
 * what makes a group never changes after the purchase (not the status, not the discount, not the package);
@@ -17,13 +18,11 @@ from decimal import Decimal
 from typing import Any
 
 from daemon.core.money import ZERO, total
+from daemon.core.order_kinds import digital
 from daemon.core.tiktok_order import TikTokOrder, Unit
 
 PLAIN_SKU_NAMES = frozenset({"", "default"})
 """`sku_name`s (lower case) of products that come in one kind only; they add nothing to the name of the line."""
-
-WITHOUT_SHIPPING = frozenset({"VIRTUAL_ORDER"})
-"""`order_type`s with nothing to ship."""
 
 
 def by_age(unit_id: str) -> tuple[int, str]:
@@ -54,12 +53,25 @@ def order_lines(order: TikTokOrder, *, tax_on_top: bool) -> list[dict[str, Any]]
     the buyer paid.
     """
     live = {unit.id for unit in order.live_units}
+    requires_shipping = not digital(order)
     lines = []
     for unique_id, group in groups_of(order).items():
         units = [unit for unit in group if unit.id in live]
         if units:
-            lines.append(_line(unique_id, units, tax_on_top, order.order_type not in WITHOUT_SHIPPING))
+            lines.append(_line(unique_id, units, tax_on_top, requires_shipping))
     return lines
+
+
+def gift_values(order: TikTokOrder) -> list[tuple[str, Decimal]]:
+    """(`uniqueId`, what the line is worth) of gifts, free samples and giveaways, whose price says nothing."""
+    if not any(unit.gift_retail_price for unit in order.units):
+        return []
+    live = {unit.id for unit in order.live_units}
+    values = (
+        (unique_id, total(unit.gift_retail_price for unit in group if unit.id in live))
+        for unique_id, group in groups_of(order).items()
+    )
+    return [(unique_id, value) for unique_id, value in values if value]
 
 
 def groups_of(order: TikTokOrder) -> dict[str, list[Unit]]:

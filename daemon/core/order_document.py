@@ -7,59 +7,29 @@ that Pipe17 computes. Amounts are `Decimal`, instants ISO-8601 with milliseconds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from daemon.core.addresses import usable
 from daemon.core.bundles import bundles_of, part_lines
-from daemon.core.lines import order_lines
+from daemon.core.lines import gift_values, order_lines
+from daemon.core.order_kinds import PRE_ORDER, fields_of, tags_of
 from daemon.core.reading import iso
 from daemon.core.tiktok_order import TikTokOrder
 from daemon.core.totals import Totals
 
-SHIPPED_BY_PLATFORM_LABEL = "TIKTOK"
-"""`shipping_type` of orders with a label from TikTok: street and phone are always masked (contract 4.4)."""
-
-DISCOUNTS = (
-    "seller_discount",
-    "platform_discount",
-    "payment_platform_discount",
-    "shipping_fee_seller_discount",
-    "shipping_fee_platform_discount",
-    "shipping_fee_cofunded_discount",
-)
-"""Members of TikTok's `payment` kept apart in `discounts`, under their own names, so that it stays visible who pays."""
-
-TAGS: tuple[tuple[str, Callable[[TikTokOrder], bool]], ...] = (
-    ("tiktok-shop", lambda order: True),
-    ("sample", lambda order: order.is_sample_order),
-    ("gift", lambda order: any(unit.is_gift for unit in order.units)),
-    ("giveaway", lambda order: order.order_type == "ZERO_LOTTERY"),
-    ("pre-order", lambda order: order.order_type == "PRE_ORDER"),
-    ("replacement", lambda order: order.is_replacement_order),
-    ("exchange", lambda order: order.is_exchange_order),
-    ("subscription", lambda order: order.is_subscription_order),
-    ("cod", lambda order: order.is_cod),
-    ("shipped-by-platform", lambda order: order.platform_fulfilled),
-)
-
-STATUS_FIELD = "tiktok_status"
-"""The custom field that shows TikTok's status; it rides along with other changes (see `orders_diff.RIDERS`)."""
-
 BUNDLE_FIELD = "tiktok_bundle:"
 """With the id of the bundle's line behind it: the custom field that names a bundle whose parts are lines."""
 
-CUSTOM_FIELDS: tuple[tuple[str, Callable[[TikTokOrder], str]], ...] = (
-    (STATUS_FIELD, lambda order: order.status),
-    ("tiktok_order_type", lambda order: order.order_type),
-    ("tiktok_fulfillment_type", lambda order: order.fulfillment_type),
-    ("tiktok_shipping_type", lambda order: order.shipping_type),
-    ("tiktok_delivery_option", lambda order: order.delivery_option_name),
-    ("tiktok_warehouse_id", lambda order: order.warehouse_id),
-    ("tiktok_replaced_order_id", lambda order: order.replaced_order_id if order.is_replacement_order else ""),
-    ("tiktok_exchanged_order_id", lambda order: order.exchange_source_order_id if order.is_exchange_order else ""),
-)
+GIFT_FIELD = "tiktok_gift_value:"
+"""With the id of the line behind it: what a gift, a free sample or a giveaway is worth."""
+
+CONTAINED_FIELD = "tiktok_included:"
+"""With the name of a charge behind it: a charge that another amount of the order contains already."""
+
+EMPTIED = ("additionalCharges", "discounts")
+"""Lists that may have had content before units were cancelled, and are sent empty then."""
 
 
 def document_of(
@@ -74,7 +44,7 @@ def document_of(
     take_bundles_apart: bool,
 ) -> dict[str, Any]:
     """The Pipe17 order in the status given. `address` is what `addresses.merge` made of everything seen so far."""
-    paid = order.status != "UNPAID" and not order.is_cod
+    paid = order.status != "UNPAID" and not order.is_cod and not _only_authorised(order)
     lines_of = part_lines if take_bundles_apart else order_lines
     found = {
         "extOrderId": order.id,
@@ -95,17 +65,18 @@ def document_of(
         "shippingPrice": totals.shipping,
         "totalPrice": totals.total,
         "additionalCharges": [_named(name, amount) for name, amount in totals.charges],
-        "discounts": _discounts(order),
+        "discounts": [_named(name, amount) for name, amount in totals.discounts],
         "payments": _payments(order, totals) if paid else None,
         "paymentStatus": "paid" if paid else None,
         "shippingAddress": dict(address),
         "customer": _customer(order, address),
         "orderNote": order.buyer_message,
         "shippingNote": order.address.drop_off_location if usable(order.address.drop_off_location) else None,
-        "tags": [tag for tag, applies in TAGS if applies(order)],
+        "tags": tags_of(order),
         "customFields": _custom_fields(order, totals, shop_id, take_bundles_apart=take_bundles_apart),
     }
-    return {member: value for member, value in found.items() if value not in (None, "", [], {})}
+    emptied = EMPTIED if len(order.live_units) < len(order.units) else ()
+    return {member: value for member, value in found.items() if value not in (None, "", [], {}) or member in emptied}
 
 
 def has_bundles_apart(document: Mapping[str, Any]) -> bool:
@@ -113,9 +84,9 @@ def has_bundles_apart(document: Mapping[str, Any]) -> bool:
     return any(str(item.get("name")).startswith(BUNDLE_FIELD) for item in document.get("customFields", ()))
 
 
-def _discounts(order: TikTokOrder) -> list[dict[str, Any]]:
-    amounts = ((name, getattr(order.payment, name)) for name in DISCOUNTS)
-    return [_named(name, amount) for name, amount in amounts if amount]
+def _only_authorised(order: TikTokOrder) -> bool:
+    """The money for a pre-order is taken shortly before its release (contract 4.2)."""
+    return order.order_type == PRE_ORDER and order.paid_time_ms is None
 
 
 def _payments(order: TikTokOrder, totals: Totals) -> list[dict[str, Any]]:
@@ -147,8 +118,14 @@ def _custom_fields(
     order: TikTokOrder, totals: Totals, shop_id: str, *, take_bundles_apart: bool
 ) -> list[dict[str, str]]:
     fields = [("shop_id", shop_id)]
-    fields += [(name, read(order)) for name, read in CUSTOM_FIELDS]
-    fields += [("tiktok_tax_included", format(totals.tax_inside, "f") if totals.tax_inside else "")]
+    fields += fields_of(order)
+    amounts = [
+        ("tiktok_tax_included", totals.tax_inside),
+        ("tiktok_shipping_tax", order.payment.shipping_fee_tax),
+        *((CONTAINED_FIELD + name, amount) for name, amount in totals.contained),
+        *((GIFT_FIELD + unique_id, value) for unique_id, value in gift_values(order)),
+    ]
+    fields += [(name, format(amount, "f")) for name, amount in amounts if amount]
     if take_bundles_apart:
         fields += [(BUNDLE_FIELD + bundle.id, bundle.sku) for bundle in bundles_of(order).values()]
     return [{"name": name, "value": value} for name, value in fields if value]

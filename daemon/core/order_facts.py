@@ -21,6 +21,8 @@ HEAD = (
     "shipping_type",
     "delivery_option_id",
     "warehouse_id",
+    "split_or_combine_tag",
+    "auto_combine_group_id",
     "create_time",
     "update_time",
     "paid_time",

@@ -9,12 +9,15 @@ Where the order stands (contract 4.2; scenarios, decisions; pipe17 contract 15.2
     ON_HOLD, window not over    `onHold` with `holdUntil` (ORDERS_PULL_ON_HOLD), else nothing yet
     AWAITING_SHIPMENT,
     PARTIALLY_SHIPPING          `new`: Pipe17 may route it
+      no street to be read      `onHold`, and read again: an exception after ADDRESS_PATIENCE, never routed without one
+      a shipper not known       `onHold` with an exception: nobody here knows who ships it
     AWAITING_COLLECTION         known to Pipe17: as it was; first seen now: nothing, or `fulfilled` where
       to COMPLETED              ORDERS_SINCE or a backfill asks for it
     CANCELLED                   `canceled` where Pipe17 knows it, else nothing for ever
     shipped by the platform     nothing, or `fulfilled` once its hold is over (ORDERS_PULL_SHIPPED_BY_PLATFORM)
+    digital                     `fulfilled` once its hold is over: no warehouse ever sees it
 
-Which field goes where is `core/order_document.py`.
+Which field goes where is `core/order_document.py`, of which kind an order is `core/order_kinds.py`.
 """
 
 from __future__ import annotations
@@ -28,9 +31,10 @@ from typing import Any
 from daemon.core import addresses
 from daemon.core.bundles import bundles_of
 from daemon.core.findings import Finding
-from daemon.core.holds import Hold, hold_of, told_until_ms, unpaid_look_ms
-from daemon.core.lines import WITHOUT_SHIPPING, units_of
-from daemon.core.order_document import SHIPPED_BY_PLATFORM_LABEL, document_of
+from daemon.core.holds import RECHECK, Hold, hold_of, told_until_ms, unpaid_look_ms
+from daemon.core.lines import units_of
+from daemon.core.order_document import document_of
+from daemon.core.order_kinds import digital, needs_address, unknown_shipper, unknown_words
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import SHIPPED, TikTokOrder
 from daemon.core.totals import Totals, totals_of
@@ -41,6 +45,15 @@ KNOWN_STATUSES = SHIPPED | {"UNPAID", "ON_HOLD", "AWAITING_SHIPMENT", "PARTIALLY
 """What an order that is not cancelled can be (contract 4.2)."""
 
 UNKNOWN_STATUS_RECHECK = timedelta(hours=1)
+
+ADDRESS_PATIENCE = timedelta(minutes=15)
+"""How long a released order may be without a street before a person is told; it is read again every `RECHECK`."""
+
+KEPT_BACK = frozenset({"address_hidden", "shipper_unknown"})
+"""Reasons for which an order that TikTok has released stays `onHold` here; a person may release it in Pipe17."""
+
+KEPT_BACK_FOR = timedelta(days=1)
+"""How far ahead Pipe17 is told to hold such an order: nobody but a person should let it go while the daemon is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class Standing(StrEnum):
     SHIPPED = "shipped"
     CANCELLED = "cancelled"
     PLATFORM = "platform"
+    DIGITAL = "digital"
 
 
 AWAITS_SHIPPING = frozenset({Standing.UNPAID, Standing.HELD, Standing.RELEASED})
@@ -114,27 +128,29 @@ def plan_order(
     `created` says that Pipe17 has the order, or may have it.
     """
     hold = hold_of(order, rules.hold, now_ms)
+    address = addresses.merge(
+        (previous or {}).get("shippingAddress"), addresses.to_pipe17(order.address, order.buyer_email)
+    )
     decision = _decide(order, rules, hold, now_ms, previous or {}, created)
+    if decision.standing is Standing.RELEASED and not (created and (previous or {}).get("status") == "new"):
+        decision = _kept_back(order, address, now_ms) or decision
     document = None
     findings: tuple[Finding, ...] = ()
     if decision.reason == "status_unknown":
         findings = (Finding("status_unknown", f"TikTok says {order.status}, a status this version does not know"),)
     if decision.status is not None:
-        address = addresses.merge(
-            (previous or {}).get("shippingAddress"), addresses.to_pipe17(order.address, order.buyer_email)
-        )
         totals = totals_of(order)
         document = document_of(
             order,
             totals,
             address,
             status=decision.status,
-            hold_until_ms=told_until_ms(hold, now_ms) if decision.status == "onHold" else _ended_ms(order, hold),
+            hold_until_ms=_hold_until_ms(order, hold, decision, now_ms),
             shop_id=rules.shop_id,
             order_source=rules.order_source,
             take_bundles_apart=rules.virtual_bundles,
         )
-        findings = tuple(_findings(order, totals, address, decision, created, rules))
+        findings = tuple(_findings(order, totals, address, decision, created, rules, hold, now_ms))
     return OrderPlan(
         standing=decision.standing,
         document=document,
@@ -171,13 +187,28 @@ def _decide(
     if order.status == "UNPAID":
         return _Decision(Standing.UNPAID, reason="unpaid", look_again_at_ms=unpaid_look_ms(order, now_ms))
     if not hold.released:
-        shown = rules.pull_on_hold and not order.platform_fulfilled
+        shown = rules.pull_on_hold and not order.platform_fulfilled and not digital(order)
         return _Decision(Standing.HELD, "onHold" if shown else None, hold.reason, hold.until_ms)
     if order.platform_fulfilled:
         return _Decision(Standing.PLATFORM, "fulfilled")
+    if digital(order):
+        return _Decision(Standing.DIGITAL, "fulfilled")
     if order.shipped:
         return _decide_shipped(order, rules, previous, created)
     return _Decision(Standing.RELEASED, "new")
+
+
+def _kept_back(order: TikTokOrder, address: Mapping[str, str], now_ms: int) -> _Decision | None:
+    """Of an order that TikTok has released: why it must not be routed yet.
+
+    It is in Pipe17 `onHold` whatever ORDERS_PULL_ON_HOLD says, because it is not TikTok that holds it.
+    """
+    look_again_at_ms = now_ms + milliseconds(RECHECK)
+    if unknown_shipper(order):
+        return _Decision(Standing.HELD, "onHold", "shipper_unknown", look_again_at_ms)
+    if needs_address(order) and not addresses.complete(address):
+        return _Decision(Standing.HELD, "onHold", "address_hidden", look_again_at_ms)
+    return None
 
 
 def _decide_shipped(order: TikTokOrder, rules: OrderRules, previous: Mapping[str, Any], created: bool) -> _Decision:
@@ -188,6 +219,12 @@ def _decide_shipped(order: TikTokOrder, rules: OrderRules, previous: Mapping[str
     if rules.since_ms is not None and order.create_time_ms >= rules.since_ms:
         return _Decision(Standing.SHIPPED, "fulfilled")
     return _Decision(Standing.SHIPPED, reason="first_seen_shipped", drop=True)
+
+
+def _hold_until_ms(order: TikTokOrder, hold: Hold, decision: _Decision, now_ms: int) -> int:
+    if decision.reason in KEPT_BACK:
+        return told_until_ms(hold, now_ms, margin=KEPT_BACK_FOR, step=KEPT_BACK_FOR)
+    return told_until_ms(hold, now_ms) if decision.status == "onHold" else _ended_ms(order, hold)
 
 
 def _ended_ms(order: TikTokOrder, hold: Hold) -> int:
@@ -202,8 +239,10 @@ def _findings(
     decision: _Decision,
     created: bool,
     rules: OrderRules,
+    hold: Hold,
+    now_ms: int,
 ) -> list[Finding]:
-    found = []
+    found = [_unknown_kind(member, value, order) for member, value in unknown_words(order)]
     if totals.mismatch is not None:
         stated = order.payment.total_amount
         says = "no total" if stated is None else f"{stated} {order.payment.currency}"
@@ -213,9 +252,19 @@ def _findings(
         found.append(Finding("sku_missing", f"TikTok SKU {sku_id} has no seller SKU; its TikTok id is sent instead"))
     if decision.standing is Standing.RELEASED:
         found.extend(_findings_of_released(order, address, created))
+    if decision.reason == "address_hidden":
+        shown_since_ms = max(hold.ends_ms, order.update_time_ms)
+        if now_ms >= shown_since_ms + milliseconds(ADDRESS_PATIENCE):
+            text = "TikTok released the order and shows no street for it; it is kept on hold and read again"
+            found.append(Finding("address_missing", text, order.rts_sla_time_ms))
     if decision.standing is Standing.SHIPPED and created and decision.status == "fulfilled":
         found.append(Finding("shipped_elsewhere", "TikTok shows the order shipped, though it was never released here"))
     return found
+
+
+def _unknown_kind(member: str, value: str, order: TikTokOrder) -> Finding:
+    then = "it is not released from here" if unknown_shipper(order) else "it is treated like any other order"
+    return Finding("kind_unknown", f"TikTok says {member} {value}, which this version does not know; {then}")
 
 
 def _without_sku(order: TikTokOrder, rules: OrderRules) -> set[str]:
@@ -230,9 +279,9 @@ def _without_sku(order: TikTokOrder, rules: OrderRules) -> set[str]:
 
 def _findings_of_released(order: TikTokOrder, address: Mapping[str, str], created: bool) -> list[Finding]:
     found = []
-    needs_address = order.shipping_type != SHIPPED_BY_PLATFORM_LABEL and order.order_type not in WITHOUT_SHIPPING
-    if needs_address and not addresses.complete(address):
-        found.append(Finding("address_missing", "TikTok shows no street for an order that must be shipped"))
+    if needs_address(order) and not addresses.complete(address):
+        text = "TikTok shows no street for the order, which has left its hold in Pipe17 all the same"
+        found.append(Finding("address_missing", text, order.rts_sla_time_ms))
     shipped = sum(unit.shipped for unit in order.live_units)
     if shipped and not created:
         text = (

@@ -19,7 +19,7 @@ from typing import Any
 
 from daemon.core import addresses, reading
 from daemon.core.findings import Finding
-from daemon.core.order_document import STATUS_FIELD
+from daemon.core.order_kinds import STATUS_FIELD
 from daemon.core.reading import BadShape
 
 BEFORE_SENT = frozenset({"draft", "new", "onHold", "toBeValidated", "reviewRequired", "readyForFulfillment"})

@@ -70,6 +70,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What is owed because something was done: a row of a flow without a source, in the transaction of the `Done`."""
+
+    flow: str
+    key: str
+    payload: Mapping[str, Any]
+    digest: str
+    changed_at_ms: int
+    """When the source changed, for the delivery-time metric."""
+    due_at_ms: int | None = None
+    """Not before then; what is due together may go in one call."""
+    once: bool = False
+    """True: a row of this key, whatever became of it, is never opened again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The other side has what `digest` describes. With `hold_until_ms` the row is looked at again then."""
 
@@ -84,6 +100,8 @@ class Done:
     findings: tuple[Finding, ...] = ()
     unchanged: bool = False
     """Nothing had to be sent after all."""
+    follow_ups: tuple[FollowUp, ...] = ()
+    """What is owed from now on because this was done; no crash comes between the two."""
 
 
 @dataclass(frozen=True, slots=True)

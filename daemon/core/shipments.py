@@ -9,6 +9,9 @@ What is already as wanted at TikTok (these units, this tracking number) is `Alre
 whose answer was lost is settled so (contract 14 #18). Whatever must not be sent is a `Refusal` with the code of its
 exception and a text for the person who has to act.
 
+A fulfillment for which no units are left may be a new number for a package that has left (`core/corrections.py`). Of
+orders that share a package the first number counts for all of them; another one is said (`combined_package`).
+
 A bundle is one unit at TikTok and several lines in Pipe17. It is shipped whole, by the fulfillment that carries its
 last part; the fulfillments of earlier parts wait for it (`PartsAwaited`, core/bundles.py).
 
@@ -23,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.core.bundles import Bundle, Parts, Share, share_of
+from daemon.core.corrections import Correction, CorrectionAwaited, Superseded, Unclear, correction_of
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import FulfilledLine, Fulfillment
 from daemon.core.lines import by_age, sku_of
@@ -30,11 +34,13 @@ from daemon.core.tiktok_order import TikTokOrder, Unit
 
 __all__ = [
     "AlreadyShipped",
+    "Correction",
+    "CorrectionAwaited",
     "PartsAwaited",
     "Refusal",
     "ShipPlan",
+    "Superseded",
     "marks_as_shipped",
-    "package_to_ship",
     "plan_shipment",
 ]
 
@@ -52,11 +58,20 @@ DUPLICATE_TRACKING = Refusal(
 
 @dataclass(frozen=True, slots=True)
 class ShipPlan:
-    """Ship these units in one package. `other_numbers`: further tracking numbers, which TikTok takes none of (5.2)."""
+    """Ship these units in one package. `other_numbers`: further tracking numbers, which TikTok takes none of (5.2).
+
+    `companions`: other fulfillments of the order under this number, with their units: they lie in the same box.
+    """
 
     unit_ids: tuple[str, ...]
     tracking_number: str
     other_numbers: tuple[str, ...] = ()
+    companions: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def all_unit_ids(self) -> tuple[str, ...]:
+        """The units of the whole box."""
+        return (*self.unit_ids, *(unit_id for _, unit_ids in self.companions for unit_id in unit_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,60 @@ def marks_as_shipped(region: str) -> bool:
     return region.upper() in MARK_MARKETS
 
 
+Planned = ShipPlan | AlreadyShipped | PartsAwaited | Correction | CorrectionAwaited | Superseded | Refusal
+
+_NO_UNITS_LEFT = ("over_fulfilment", "already_shipped_elsewhere")
+
+
 def plan_shipment(
+    fulfillment: Fulfillment,
+    order: TikTokOrder,
+    units_by_line: Mapping[str, Sequence[str]],
+    taken: Mapping[str, str],
+    used_numbers: Mapping[str, str] | None = None,
+    *,
+    of_order: Sequence[Fulfillment] = (),
+    claims: Mapping[str, Sequence[str]] | None = None,
+    parts_by_sku: bool = False,
+) -> Planned:
+    """What is to be done at TikTok for a fulfillment; see `_units_to_ship`.
+
+    `claims`: fulfillment id -> the units that it was sent for, where several were for the same package.
+    """
+    planned = _units_to_ship(
+        fulfillment, order, units_by_line, taken, used_numbers, of_order=of_order, parts_by_sku=parts_by_sku
+    )
+    if not isinstance(planned, Refusal) or planned.code not in _NO_UNITS_LEFT:
+        return planned
+    if _open_left(fulfillment, order, units_by_line, taken):
+        return planned
+    corrected = correction_of(fulfillment, order, of_order, claims or {})
+    if isinstance(corrected, Unclear):
+        packages = " or ".join(corrected.numbers)
+        text = f"{planned.text}; a new number for {packages} must be entered in Seller Center, for both may be meant"
+        return Refusal(planned.code, text)
+    if corrected is not None:
+        return corrected
+    if order.combined and planned.code == "already_shipped_elsewhere":
+        numbers = ", ".join(sorted({unit.tracking_number for unit in order.units if unit.tracking_number}))
+        text = f"the order shares a package with another one, which left as {numbers}; this number is not sent"
+        return Refusal("combined_package", text)
+    return planned
+
+
+def _open_left(
+    fulfillment: Fulfillment, order: TikTokOrder, units_by_line: Mapping[str, Sequence[str]], taken: Mapping[str, str]
+) -> bool:
+    """Whether its lines have units that nobody has shipped or claimed, though fewer than it names."""
+    for line in fulfillment.lines:
+        units = _units_of_line(line, units_by_line, order.units)
+        for unit in () if isinstance(units, Refusal) else units:
+            if not unit.cancelled and not unit.shipped and taken.get(unit.id) in (None, fulfillment.id):
+                return True
+    return False
+
+
+def _units_to_ship(
     fulfillment: Fulfillment,
     order: TikTokOrder,
     units_by_line: Mapping[str, Sequence[str]],
@@ -123,7 +191,7 @@ def plan_shipment(
         chosen.update(dict.fromkeys(unit.id for unit in picked))
     awaited: list[Bundle] = []
     for bundle in touched.values():
-        share = share_of(bundle, parts, fulfillment, of_order)
+        share = share_of(bundle, parts, fulfillment, of_order, set(taken.values()) - {fulfillment.id})
         completed = _completed_bundles(bundle, share, fulfillment, set(mine), taken, used_numbers or {})
         if isinstance(completed, Refusal):
             return completed
@@ -140,20 +208,6 @@ def plan_shipment(
     if used_numbers and used_numbers.get(number, fulfillment.id) != fulfillment.id:
         return DUPLICATE_TRACKING
     return ShipPlan(tuple(unit_ids), number, tuple(other_numbers))
-
-
-def package_to_ship(order: TikTokOrder, unit_ids: Sequence[str]) -> str | Refusal:
-    """The package that Ship Package has to name for these units, in regions where packages exist from payment on."""
-    packages = {unit.package_id for unit in order.units if unit.id in unit_ids}
-    if len(packages) != 1 or not all(packages):
-        return Refusal("package_unknown", f"{len(unit_ids)} units stand in {len(packages)} packages; split them first")
-    package_id = packages.pop()
-    inside = {unit.id for unit in order.units if unit.package_id == package_id and not unit.cancelled}
-    if inside != set(unit_ids):
-        return Refusal(
-            "split_needed", f"package {package_id} holds {len(inside)} units, {len(unit_ids)} are to be shipped"
-        )
-    return package_id
 
 
 def _refusal_at_sight(fulfillment: Fulfillment, order: TikTokOrder) -> Refusal | None:

@@ -28,6 +28,8 @@ from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, 
 AUTH_CODE_REFUSED = 36004004
 PARAMETERS_REFUSED = 36009004
 ORDER_NOT_OURS = 21008111
+MESSAGE_QUOTA = 45101004
+"""The customer-service calls of the day are used up; the flow waits for the shop's next day."""
 
 HOLD_RECHECK = timedelta(minutes=5)
 """An order that is still on hold is asked again after this; the hold timer is our own, this is only the backstop."""
@@ -154,6 +156,13 @@ RULES: Mapping[int, Rule] = _rows(
     (Rule(Kind.WAIT, "aftersale_running", timedelta(minutes=1)), (25001011,)),
     (Rule(Kind.WAIT, "aftersale_busy"), (25001028,)),
     (_unsure("vendor_internal_aftersale"), (25001042, 25001058, 25007002)),
+    # Messages to buyers.
+    (
+        _reject("message_rejected"),
+        (45101002, 45101003, 45101006, 45102007, 45109001, 45109003, 45111001, 45111017),
+    ),
+    (Rule(Kind.WAIT, "message_quota", timedelta(hours=1)), (MESSAGE_QUOTA,)),
+    (_few("message_trouble"), (45101001, 45101008, 45111012)),
     # Shipping: TikTok's own trouble.
     (
         _unsure("vendor_internal_shipping"),

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from daemon.core import reading
+from daemon.core.payment import Payment, read_payment
 from daemon.core.reading import BadShape
 from daemon.core.units import CANCELLED, SHIPPED, Unit, read_units
 
@@ -26,20 +26,6 @@ __all__ = ["CANCELLED", "SHIPPED", "Address", "District", "Payment", "TikTokOrde
 
 PLATFORM_FULFILLED = frozenset({"FULFILLMENT_BY_TIKTOK", "FULFILLMENT_BY_DILAYANI_TOKOPEDIA"})
 """`fulfillment_type` of orders that the platform ships from its own stock (contract 4.3)."""
-
-CHARGES = (
-    "retail_delivery_fee",
-    "small_order_fee",
-    "buyer_service_fee",
-    "handling_fee",
-    "shipping_insurance_fee",
-    "item_insurance_fee",
-    "item_insurance_tax",
-    "distance_shipping_fee",
-    "distance_fee",
-    "payment_discount_service_fee",
-)
-"""Members of `payment` that the buyer pays on top of goods, shipping and tax (contract 4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +57,6 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """`payment`: what the buyer pays and how it is made up; `charges` are the `CHARGES` that are not 0.
-
-    `total_amount` is None where TikTok states none; every other absent amount is 0.
-    """
-
-    currency: str
-    sub_total: Decimal
-    shipping_fee: Decimal
-    seller_discount: Decimal
-    platform_discount: Decimal
-    payment_platform_discount: Decimal
-    total_amount: Decimal | None
-    original_total_product_price: Decimal
-    original_shipping_fee: Decimal
-    shipping_fee_seller_discount: Decimal
-    shipping_fee_platform_discount: Decimal
-    shipping_fee_cofunded_discount: Decimal
-    tax: Decimal
-    charges: tuple[tuple[str, Decimal], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class TikTokOrder:
     """One order. Instants are epoch milliseconds; None where TikTok has none (yet)."""
 
@@ -108,6 +71,10 @@ class TikTokOrder:
     delivery_option_name: str
     warehouse_id: str
     split_or_combine_tag: str
+    auto_combine_group_id: str
+    commerce_platform: str
+    handling_duration: str
+    """`7 BUSINESS_DAY`: how long making or getting it takes; "" where TikTok says nothing."""
     payment_method_name: str
     cancellation_initiator: str
     cancel_reason: str
@@ -127,6 +94,7 @@ class TikTokOrder:
     is_on_hold_order: bool
     is_buyer_request_cancel: bool
     is_sample_order: bool
+    is_refundable_sample: bool
     is_cod: bool
     is_replacement_order: bool
     is_exchange_order: bool
@@ -148,6 +116,16 @@ class TikTokOrder:
     @property
     def shipped(self) -> bool:
         return self.status in SHIPPED
+
+    @property
+    def combined(self) -> bool:
+        """Its units share a package with those of other orders, put together by the seller or by TikTok (5.5)."""
+        return self.split_or_combine_tag == "COMBINED" or bool(self.auto_combine_group_id)
+
+    @property
+    def platform_label(self) -> bool:
+        """TikTok carries the parcel: the number is TikTok's, and so is the label (contract 5.1)."""
+        return self.shipping_type == "TIKTOK"
 
     @property
     def platform_fulfilled(self) -> bool:
@@ -176,7 +154,10 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
         delivery_option_id=reading.identifier(raw, "delivery_option_id"),
         delivery_option_name=reading.text(raw, "delivery_option_name"),
         warehouse_id=reading.identifier(raw, "warehouse_id"),
-        split_or_combine_tag=reading.text(raw, "split_or_combine_tag"),
+        split_or_combine_tag=reading.text(raw, "split_or_combine_tag").upper(),
+        auto_combine_group_id=reading.identifier(raw, "auto_combine_group_id"),
+        commerce_platform=reading.text(raw, "commerce_platform"),
+        handling_duration=_handling_duration(raw),
         payment_method_name=reading.text(raw, "payment_method_name"),
         cancellation_initiator=reading.text(raw, "cancellation_initiator"),
         cancel_reason=reading.text(raw, "cancel_reason"),
@@ -196,12 +177,13 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
         is_on_hold_order=reading.flag(raw, "is_on_hold_order"),
         is_buyer_request_cancel=reading.flag(raw, "is_buyer_request_cancel"),
         is_sample_order=reading.flag(raw, "is_sample_order"),
+        is_refundable_sample=reading.flag(raw, "is_refundable_sample"),
         is_cod=reading.flag(raw, "is_cod"),
         is_replacement_order=reading.flag(raw, "is_replacement_order"),
         is_exchange_order=reading.flag(raw, "is_exchange_order"),
         is_subscription_order=reading.flag(raw, "is_subscription_order"),
         has_updated_recipient_address=reading.flag(raw, "has_updated_recipient_address"),
-        payment=_payment(raw, units),
+        payment=read_payment(raw, units[0].currency),
         units=units,
         packages=tuple(
             filter(None, (reading.identifier(package, "id") for package in reading.records(raw, "packages")))
@@ -213,28 +195,15 @@ def read_order(raw: Mapping[str, Any]) -> TikTokOrder:
     )
 
 
-def _payment(raw: Mapping[str, Any], units: tuple[Unit, ...]) -> Payment:
-    payment = reading.optional_record(raw, "payment")
+def _handling_duration(raw: Mapping[str, Any]) -> str:
+    if "handling_duration" not in raw:
+        return ""
+    duration = reading.optional_record(raw, "handling_duration")
     try:
-        charges = tuple((name, reading.amount(payment, name)) for name in CHARGES)
-        return Payment(
-            currency=reading.text(payment, "currency") or units[0].currency,
-            sub_total=reading.amount(payment, "sub_total"),
-            shipping_fee=reading.amount(payment, "shipping_fee"),
-            seller_discount=reading.amount(payment, "seller_discount"),
-            platform_discount=reading.amount(payment, "platform_discount"),
-            payment_platform_discount=reading.amount(payment, "payment_platform_discount"),
-            total_amount=reading.amount(payment, "total_amount") if reading.stated(payment, "total_amount") else None,
-            original_total_product_price=reading.amount(payment, "original_total_product_price"),
-            original_shipping_fee=reading.amount(payment, "original_shipping_fee"),
-            shipping_fee_seller_discount=reading.amount(payment, "shipping_fee_seller_discount"),
-            shipping_fee_platform_discount=reading.amount(payment, "shipping_fee_platform_discount"),
-            shipping_fee_cofunded_discount=reading.amount(payment, "shipping_fee_cofunded_discount"),
-            tax=reading.amount(payment, "tax"),
-            charges=tuple((name, value) for name, value in charges if value),
-        )
+        days, counted = reading.text(duration, "days"), reading.text(duration, "type")
     except BadShape as problem:
-        raise problem.inside("payment") from None
+        raise problem.inside("handling_duration") from None
+    return f"{days} {counted}".strip() if days else ""
 
 
 def _address(raw: Mapping[str, Any]) -> Address:

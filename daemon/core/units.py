@@ -14,6 +14,7 @@ from typing import Any
 
 from daemon.core import reading
 from daemon.core.money import total
+from daemon.core.payment import read_charges
 from daemon.core.reading import BadShape
 
 SHIPPED = frozenset({"AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"})
@@ -22,6 +23,16 @@ kind: outside the US and the UK a package exists from payment on (4.3)."""
 
 CANCELLED = frozenset({"CANCELLED", "CANCEL"})
 """`CANCEL` is what webhooks write (contract 14 #14)."""
+
+CHARGES_OF_A_LINE = (
+    "retail_delivery_fee",
+    "small_order_fee",
+    "buyer_service_fee",
+    "distance_shipping_fee",
+    "distance_fee",
+    "pfand_fee",
+)
+"""Charges that TikTok also states for each line item (contract 4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,10 @@ class Unit:
     seller_discount: Decimal
     platform_discount: Decimal
     tax: Decimal
+    charges: tuple[tuple[str, Decimal], ...]
+    """This piece's share of the order's charges, where TikTok states one."""
     gift_retail_price: Decimal
+    """What a gift, a free sample or a giveaway is worth."""
     status: str
     is_gift: bool
     package_id: str
@@ -119,6 +133,7 @@ def _unit(raw: Mapping[str, Any]) -> Unit:
         seller_discount=reading.amount(raw, "seller_discount"),
         platform_discount=reading.amount(raw, "platform_discount"),
         tax=total(reading.amount(tax, "tax_amount") for tax in reading.records(raw, "item_tax")),
+        charges=read_charges(raw, CHARGES_OF_A_LINE),
         gift_retail_price=reading.amount(raw, "gift_retail_price"),
         status=reading.text(raw, "display_status").upper(),
         is_gift=reading.flag(raw, "is_gift"),

@@ -8,6 +8,9 @@
 The engine does the rest, in two loops that know no vendor: `poller.py` (source -> decide -> outbox, in one transaction
 with the cursor) and `pusher.py` (claim -> deliver or settle -> outbox). To add a flow, copy a file of this folder.
 
+What follows from a success of another flow (a message to the buyer, once the order is in Pipe17) has no source to read:
+its rows are staged by that success (`Done.follow_ups`). Such a flow is a `Sender`, the last two functions alone.
+
 Rules for a flow:
 
 * `source` yields a page only when it was read whole; the last page carries the cursor, a failed fetch carries none.
@@ -58,16 +61,33 @@ class Attempt(Protocol):
         """The rows of a flow in the same group, oldest first; nobody else changes them while this attempt runs."""
         ...
 
+    async def owner_of(self, flow: str, remote_id: str) -> Owed | None:
+        """The row of a flow whose record on the other side has this id."""
+        ...
 
-class Flow(Protocol):
-    """One direction of one kind of record."""
+
+class Sender(Protocol):
+    """The half of a flow that writes; all there is of one without a source."""
 
     name: str
     lane: Lane
-    every: timedelta
-    """How often the source is read."""
     concurrency: int
     """How many rows are on their way at once, at most."""
+
+    async def deliver(self, attempt: Attempt) -> Outcome:
+        """Make the wanted state true on the other side."""
+        ...
+
+    async def settle(self, attempt: Attempt) -> Settled:
+        """Find out whether an attempt that ended in the dark took effect."""
+        ...
+
+
+class Flow(Sender, Protocol):
+    """One direction of one kind of record."""
+
+    every: timedelta
+    """How often the source is read."""
 
     def source(self, cursor: str | None) -> AsyncIterator[Page]:
         """The changes since `cursor` (None: the first run)."""
@@ -79,12 +99,4 @@ class Flow(Protocol):
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         """What is wanted because of this record; None: it is none of ours. Raises `BadShape` to have it set aside."""
-        ...
-
-    async def deliver(self, attempt: Attempt) -> Outcome:
-        """Make the wanted state true on the other side."""
-        ...
-
-    async def settle(self, attempt: Attempt) -> Settled:
-        """Find out whether an attempt that ended in the dark took effect."""
         ...

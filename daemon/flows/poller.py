@@ -2,35 +2,30 @@
 
 One poller per flow, so a slow source never delays another. A run that fails leaves the cursor where it was; the next
 run reads the same window again and finds most of it known. A record that cannot be read is set aside with its raw text
-and an exception, and the page goes on. `HintReader` takes the same way for the records that webhooks named.
+and an exception, and the page goes on. `hint_reader.py` takes the same way for the records that webhooks named.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
 from daemon.core.lifecycle import State
-from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Asked, Change, Owed, Page, SetAside, Wanted
+from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Change, Owed, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
-from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows
 from daemon.flows.flow import Flow
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
-from daemon.store.hints import Hint
 
 log = logging.getLogger("daemon.poller")
 
 RAW_MAX = 100_000
 """Characters kept of a record that could not be read."""
-HINT_BATCH = 50
-HINT_RETRY_S = 5.0
 
 
 class Poller:
@@ -91,74 +86,6 @@ class Poller:
         self._failing, self.ran_once = code, True
         engine.observer.run_finished(flow.name, code)
         await engine.database.write(lambda tx: cursors.failed(tx, flow.name, problem, now_ms))
-
-
-class HintReader:
-    """Reads what webhooks named, through the same door as the poller."""
-
-    def __init__(self, engine: Engine, flows: Sequence[Flow]) -> None:
-        self._engine = engine
-        self._flows = {flow.name: flow for flow in flows}
-        self.bell = Signal()
-
-    async def run(self) -> None:
-        """Forever; what cannot be read now is tried again, and the poller finds it anyway."""
-        while True:
-            try:
-                more = await self.once()
-            except ApiError as error:
-                await note_failure(self._engine.connections, error)
-                await self.bell.wait(HINT_RETRY_S)
-                more = True
-            if not more:
-                await self.bell.wait()
-
-    async def once(self) -> bool:
-        """Handle one batch; False when nothing waits. Raises `ApiError` where trying again later may help."""
-        engine = self._engine
-        waiting = await engine.database.write(lambda tx: hints.waiting(tx, HINT_BATCH))
-        if not waiting:
-            return False
-        for kind in {hint.kind for hint in waiting}:
-            mine = [hint for hint in waiting if hint.kind == kind]
-            flow = self._flows.get(kind)
-            if flow is None:
-                await self._drop([hint.notification_id for hint in mine])
-            elif not await self._handle(flow, mine):
-                # what a webhook named the poller will find; what a person asked for is read one by one
-                await self._drop([hint.notification_id for hint in mine if not hint.asked])
-                for hint in mine:
-                    if hint.asked and not await self._handle(flow, [hint]):
-                        await self._drop([hint.notification_id])
-        return True
-
-    async def _handle(self, flow: Flow, named: Sequence[Hint]) -> bool:
-        """Read and store what these name; False when they cannot be read together."""
-        page = await self._read(flow, sorted({hint.subject for hint in named}))
-        if page is None:
-            return False
-        page = _asked_for(page, {hint.subject for hint in named if hint.asked})
-        await stage_page(self._engine, flow, page, handled=[hint.notification_id for hint in named])
-        return True
-
-    async def _read(self, flow: Flow, keys: Sequence[str]) -> Page | None:
-        """None when they cannot be read this way at all: the poller's next run finds them."""
-        try:
-            return await flow.read(keys)
-        except ApiError as error:
-            if not isinstance(error.verdict, Rejected):
-                raise
-            log.warning("what a webhook named is refused: %s", error, extra={"flow": flow.name})
-        except BadShape as problem:
-            log.warning("what a webhook named cannot be understood: %s", problem, extra={"flow": flow.name})
-        except Exception:
-            log.exception("reading what a webhook named broke", extra={"flow": flow.name})
-        return None
-
-    async def _drop(self, notification_ids: Sequence[str]) -> None:
-        """Nothing to do for these: their flow is switched off, or the poller will find them."""
-        now_ms = self._engine.clock.now_ms()
-        await self._engine.database.write(lambda tx: hints.handled(tx, notification_ids, now_ms))
 
 
 async def stage_page(
@@ -226,15 +153,6 @@ def _opens_again(row: Owed | None, change: Change) -> bool:
     if row is None or change.asked is None or change.source_version < row.source_version:
         return False
     return row.state is State.DROPPED and row.reason in WANTED_WHEN_ASKED
-
-
-def _asked_for(page: Page, keys: Collection[str]) -> Page:
-    """The page, with these records marked as asked for by name."""
-    asked = Asked(since_ms=0, hurry=True)
-    return replace(
-        page,
-        changes=tuple(replace(change, asked=asked) if change.key in keys else change for change in page.changes),
-    )
 
 
 def _told(wanted: Wanted) -> str:

@@ -8,6 +8,9 @@
 An order that a person canceled in Pipe17 stays canceled there, whatever TikTok says; `push_cancellations.py` tells
 TikTok. A buyer who asks to cancel makes a finding with the deadline of the answer (`buyer_requests.py`).
 
+What follows from an order that Pipe17 has now (a message to the buyer, our ids at TikTok) is staged with that success
+(core/follow_ups.py).
+
 Orders that a person asks for (`pull`, `backfill`) come the same way, marked as `Change.asked`. From when on they are
 wanted even when shipped is kept in the row, because `deliver` plans again.
 
@@ -28,15 +31,18 @@ from typing import Any
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
+from daemon.core.addresses import merge
 from daemon.core.cancellations import request_finding
+from daemon.core.edits import EDITED, edit_of, told, with_edits
 from daemon.core.findings import Finding
+from daemon.core.follow_ups import FollowUpRules, follow_ups
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
-from daemon.core.orders import OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import changes, essential, findings, line_changes, recall
+from daemon.core.orders import KEPT_BACK, OrderPlan, OrderRules, plan_order
+from daemon.core.orders_diff import HOLDING, changes, essential, findings, line_changes, recall
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -72,6 +78,7 @@ SLICE = timedelta(days=7)
 BACKFILL_PAGE = 20
 """Orders a backfill reads at once: few, so that those of the present never wait for many of the past."""
 GONE_RECHECK = timedelta(minutes=5)
+NOTHING_FOLLOWS = FollowUpRules()
 
 
 class PullOrders:
@@ -82,7 +89,14 @@ class PullOrders:
     concurrency = 64
 
     def __init__(
-        self, tiktok: TikTok, pipe17: Pipe17, clock: Clock, rules: OrderRules, every: timedelta, ownership: Ownership
+        self,
+        tiktok: TikTok,
+        pipe17: Pipe17,
+        clock: Clock,
+        rules: OrderRules,
+        every: timedelta,
+        ownership: Ownership,
+        afterwards: FollowUpRules = NOTHING_FOLLOWS,
     ) -> None:
         self.every = every
         self.wanted_since_ms: int | None = None
@@ -98,6 +112,7 @@ class PullOrders:
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
+        self._afterwards = afterwards
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
@@ -183,6 +198,9 @@ class PullOrders:
         (raw,) = await self._requests.told([raw])
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
+        released = await self._released_by_hand(row) if plan.reason in KEPT_BACK else None
+        if released is not None:
+            plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=True, released=released)
         version, payload = _update_ms(raw), _payload(plan, raw, row, since_ms)
         if plan.drop:
             return Dropped(plan.reason, version)
@@ -190,10 +208,11 @@ class PullOrders:
             again_ms = plan.look_again_at_ms or self._clock.now_ms() + milliseconds(timedelta(hours=1))
             return Later(again_ms, _why(plan), held=True, payload=payload, source_version=version)
         document, wanted = plan.document, digest(essential(plan.document))
-        remote_id, unchanged = row.remote_id, row.accepted_digest == wanted
+        remote_id, unchanged, fresh = row.remote_id, row.accepted_digest == wanted, False
         late: tuple[Finding, ...] = ()
+        edits: list[Any] = []
         if not unchanged:
-            remote_id, late, unchanged = await self._send(attempt, plan, document)
+            remote_id, late, edits, unchanged, fresh = await self._send(attempt, plan, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -203,30 +222,37 @@ class PullOrders:
             digest=wanted,
             remote_id=remote_id,
             payload=payload,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, edits),
             hold_until_ms=plan.look_again_at_ms,
             reason=_why(plan) or str(document["status"]),
             source_version=version,
             findings=(*plan.findings, *late),
             unchanged=unchanged,
+            follow_ups=follow_ups(row, remote_id, payload, self._afterwards, self._clock.now_ms(), fresh=fresh),
         )
+
+    async def _released_by_hand(self, row: Owed) -> Mapping[str, Any] | None:
+        """Pipe17's order, where a person has let it go there while it is kept back here; it is out like any other."""
+        current = await self._pipe17.order(row.remote_id) if row.remote_id else None
+        return None if current is None or current.get("status") in HOLDING else current
 
     async def _send(
         self, attempt: Attempt, plan: OrderPlan, document: dict[str, Any]
-    ) -> tuple[str, tuple[Finding, ...], bool]:
-        """(id in Pipe17 or "" when it is gone, what came too late, whether nothing had to be sent)."""
+    ) -> tuple[str, tuple[Finding, ...], list[Any], bool, bool]:
+        """(id in Pipe17 or "" when it is gone, what came too late and its versions, whether nothing had to be sent,
+        made just now)."""
         row = attempt.row
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
             if current is None:
-                return "", (), False
+                return "", (), [], False, False
         else:
             created = await pipe17.create_order(document)
             current, remote_id = created.order, str(created.order.get("orderId") or "")
             await self._ownership.learn(str(current.get("integration") or ""))
             if created.fresh:
-                return remote_id, (), False
+                return remote_id, (), [], False, True
         accepted = _accepted(row)
         body = changes(current, document, accepted)
         late = findings(current, document, accepted)
@@ -245,7 +271,9 @@ class PullOrders:
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms))
         if document["status"] == "canceled":
             late = await self._recalled(attempt, pipe17, remote_id, late)
-        return remote_id, tuple(_lasting(finding) for finding in late), not body
+        edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
+        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else _lasting(one) for one in late)
+        return remote_id, late, list(edits.values()), not body, False
 
     async def _recalled(
         self, attempt: Attempt, pipe17: Pipe17, remote_id: str, late: tuple[Finding, ...]
@@ -268,27 +296,41 @@ class PullOrders:
         remote_id = str(current.get("orderId") or "")
         await self._ownership.learn(str(current.get("integration") or ""))
         document = row.payload.get("document")
-        if document is None or not row.payload.get("wanted") or changes(current, document, _accepted(row)):
+        accepted = _accepted(row)
+        if document is None or not row.payload.get("wanted") or changes(current, document, accepted):
             return Absent(remote_id)
+        if findings(current, document, accepted):
+            return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
         late: tuple[Finding, ...] = ()
         if document["status"] == "canceled":
             late = await self._recalled(attempt, self._pipe17, remote_id, ())
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
-            result={"document": document},
+            result=with_edits({"document": document}, row.result, ()),
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
             findings=tuple(_lasting(finding) for finding in late),
+            follow_ups=follow_ups(row, remote_id, row.payload, self._afterwards, self._clock.now_ms(), fresh=False),
         )
 
     def _plan(
-        self, raw: Mapping[str, Any], row: Owed | None, now_ms: int, since_ms: int | None, *, created: bool
+        self,
+        raw: Mapping[str, Any],
+        row: Owed | None,
+        now_ms: int,
+        since_ms: int | None,
+        *,
+        created: bool,
+        released: Mapping[str, Any] | None = None,
     ) -> OrderPlan:
         previous = dict((row.payload.get("document") if row else None) or {})
         accepted = _accepted(row)
         if previous and accepted is not None:
             previous["status"] = accepted.get("status")
+        if released is not None:
+            address = merge(previous.get("shippingAddress"), released.get("shippingAddress") or {})
+            previous |= {"status": "new", "shippingAddress": address}
         rules = self._rules
         if since_ms is not None:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
@@ -305,6 +347,8 @@ WAITS: Mapping[str, str] = {
     "on_hold": "TikTok holds it: the buyer may still change or cancel it",
     "hold_window": "inside ORDERS_HOLD: the buyer may still change or cancel it",
     "pre_order": "a pre-order that waits for its release date",
+    "address_hidden": "TikTok shows no street for it yet; it is read again until it does",
+    "shipper_unknown": "TikTok says a way of shipping that this version does not know; a person must release it",
     "status_unknown": "TikTok gives it a status that this version does not know",
 }
 """What `backlog` and `trace` say for the words of `plan_order`; every other word speaks for itself."""

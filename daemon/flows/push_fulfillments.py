@@ -2,10 +2,12 @@
 
     source   /fulfillments by update time, from the last fetch's start minus `OVERLAP`
     decide   ours or not (`ownership.py`); nearest ship-by deadline first
-    deliver  reads the order and picks the units (core.shipments); which call then names them is `shipping_calls.py`
+    deliver  reads the order and picks the units, or the package whose number changes (core.shipments); which call then
+             names them is `shipping_calls.py`, and `platform_labels.py` for orders that TikTok carries itself
     settle   reads the order: do the units of the intent stand there as shipped with our tracking number?
 
-One attempt per order at a time, so two packages of an order never take the same unit. An order that TikTok still holds,
+One attempt per order at a time, so two packages of an order never take the same unit; orders that share a package are
+sent one after the other, and the second finds it shipped. An order that TikTok still holds,
 or whose buyer asks to cancel it (ORDERS_CANCEL_RACE), makes the tracking wait, and so does a bundle whose other parts
 have not left yet: the fulfillment of the last part ships it. What a warehouse rejects is cancelled at TikTok
 (`canceller.py`), behind the shipments of the order. Nothing that TikTok refuses is dropped: it stands on the
@@ -14,9 +16,11 @@ exceptions page with the code, and a retry or a new mapping sends it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
@@ -27,7 +31,7 @@ from daemon.core.fulfillments import Fulfillment, read_fulfillment
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
-from daemon.core.lines import units_of
+from daemon.core.order_shipments import OrderShipments
 from daemon.core.owed import (
     MALFORMED,
     Change,
@@ -42,7 +46,14 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import BadShape, iso_as_ms, required_text
-from daemon.core.shipments import AlreadyShipped, PartsAwaited, ShipPlan, plan_shipment
+from daemon.core.shipments import (
+    AlreadyShipped,
+    Correction,
+    CorrectionAwaited,
+    PartsAwaited,
+    ShipPlan,
+    Superseded,
+)
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder, read_order
 from daemon.core.verdicts import Retry, Throttled
@@ -52,9 +63,13 @@ from daemon.flows.canceller import Canceller, cancels
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
+from daemon.flows.platform_labels import PlatformLabels
 from daemon.flows.shipping_answers import done, refused
 from daemon.flows.shipping_calls import ShippingCalls, ShippingRules
 from daemon.flows.shipping_waits import LONG_RECHECK, ShippingWaits
+from daemon.flows.strangers import Strangers
+
+T = TypeVar("T")
 
 NAME = "fulfillments"
 OVERLAP = timedelta(minutes=10)
@@ -77,10 +92,12 @@ class PushFulfillments:
         every: timedelta,
         ownership: Ownership,
         fell_back: Callable[[], None],
+        strangers: Strangers,
         canceller: Canceller | None = None,
     ) -> None:
-        """`fell_back` is told of every shipment that went out under the fallback carrier. `canceller` cancels at TikTok
-        what a warehouse rejects; None: ORDERS_PUSH_CANCELLATIONS is off, and a person does it."""
+        """`fell_back` is told of every shipment that went out under the fallback carrier, `strangers` of every order
+        that somebody else shipped. `canceller` cancels at TikTok what a warehouse rejects; None:
+        ORDERS_PUSH_CANCELLATIONS is off, and a person does it."""
         self.every = every
         self._tiktok = tiktok.at(Lane.FULFILLMENTS)
         self._pipe17 = pipe17.at(Lane.FULFILLMENTS)
@@ -88,9 +105,12 @@ class PushFulfillments:
         self._calls = ShippingCalls(self._tiktok, self._orders, clock, rules, fell_back)
         self._waits = ShippingWaits(self._tiktok, clock, rules)
         self._canceller = canceller
+        self._labels = PlatformLabels(self._tiktok, self._orders, clock, self._calls)
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
+        self._strangers = strangers
+        self._shared: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         now_ms = self._clock.now_ms()
@@ -138,19 +158,52 @@ class PushFulfillments:
         wait = await self._waits.of(attempt, order)
         if wait is not None:
             return wait
-        plan = await self._plan(attempt, fulfillment, order)
-        if isinstance(plan, Refusal):
-            return refused(plan, attempt)
-        if isinstance(plan, PartsAwaited):
-            return Later(self._clock.now_ms() + milliseconds(LONG_RECHECK), plan.text)
-        if isinstance(plan, AlreadyShipped):
-            return done(attempt, plan.package_id, "TikTok has it already")
-        return await self._calls.ship(attempt, fulfillment, order, plan)
+        if not order.combined:
+            return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
+        async with self._alone(order):
+            # the other order of the package may have shipped it meanwhile
+            order = await self._order(attempt, order_id) or order
+            return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
 
     async def settle(self, attempt: Attempt) -> Settled:
         if self._canceller is not None and cancels(attempt.row) is not None:
             return await self._canceller.settle(attempt)
-        return await self._calls.settle(attempt)
+        settled = await self._calls.settle(attempt)
+        return await self._watched(attempt, str((attempt.row.intent or {}).get("order_id", "")), settled)
+
+    async def _send(self, attempt: Attempt, fulfillment: Fulfillment, order: TikTokOrder) -> Outcome:
+        """Do at TikTok what the fulfillment asks for, now that nothing keeps it back."""
+        rows = await attempt.neighbours(NAME)
+        shipments = OrderShipments.of(order, rows, parts_by_sku=self._rules.virtual_bundles)
+        if order.platform_label:
+            return await self._labels.ship(attempt, fulfillment, shipments)
+        planned = shipments.plan(fulfillment)
+        match planned:
+            case ShipPlan():
+                boxes = shipments.next_boxes(fulfillment, planned)
+                return await self._calls.ship(attempt, fulfillment, order, planned, boxes)
+            case Correction():
+                return await self._calls.correct(attempt, fulfillment, order, planned)
+            case AlreadyShipped():
+                return done(attempt, planned.package_id, "TikTok has it already")
+            case Superseded():
+                return done(attempt, planned.package_id, "a newer fulfillment has given this package its number")
+            case PartsAwaited() | CorrectionAwaited():
+                return Later(self._clock.now_ms() + milliseconds(LONG_RECHECK), planned.text)
+            case Refusal():
+                return refused(planned, attempt)
+
+    async def _watched(self, attempt: Attempt, order_id: str, outcome: T) -> T:
+        """The outcome; units that somebody else shipped are counted by order."""
+        if isinstance(outcome, Refused) and outcome.code == "already_shipped_elsewhere":
+            await self._strangers.shipped(order_id)
+        return outcome
+
+    def _alone(self, order: TikTokOrder) -> asyncio.Lock:
+        """Orders that share a package are sent one after the other: one call ships it for all of them."""
+        packages = {unit.package_id for unit in order.units if unit.package_id and not unit.shipped}
+        name = order.auto_combine_group_id or min(packages, default=order.id)
+        return self._shared.setdefault(name, asyncio.Lock())
 
     def _page(self, rows: Sequence[Mapping[str, Any]], cursor: str | None) -> Page:
         found: list[Change] = []
@@ -181,35 +234,20 @@ class PushFulfillments:
         return owner.order_id if owner.ours and owner.order_id else None
 
     async def _order(self, attempt: Attempt, order_id: str) -> TikTokOrder | None:
-        """The order as it is now; while the order endpoint is closed for us, as we last saw it."""
+        """The order as it is now; while the order endpoint is closed for us, as we last saw it.
+
+        Not when a call was tried already, and not for an order that shares a package: somebody may have shipped it.
+        """
         try:
             raw = await self._orders.read(order_id)
         except ApiError as error:
             rows = await attempt.neighbours(pull_orders.NAME)
             facts = rows[0].payload.get("facts") if rows else None
-            if facts is None or not isinstance(error.verdict, Throttled | Retry):
+            if facts is None or attempt.row.intent or not isinstance(error.verdict, Throttled | Retry):
+                raise
+            known = read_order(facts)
+            if known.combined:
                 raise
             await attempt.note("planned on what we know", f"the order cannot be read now: {error}")
-            return read_order(facts)
+            return known
         return None if raw is None else read_order(raw)
-
-    async def _plan(
-        self, attempt: Attempt, fulfillment: Fulfillment, order: TikTokOrder
-    ) -> ShipPlan | AlreadyShipped | PartsAwaited | Refusal:
-        of_order: list[Fulfillment] = []
-        taken: dict[str, str] = {}
-        numbers: dict[str, str] = {}
-        for row in await attempt.neighbours(NAME):
-            of_order.append(read_fulfillment(row.payload["fulfillment"]))
-            if row.intent is not None and row.state not in (State.DEAD, State.DROPPED):
-                taken.update(dict.fromkeys(row.intent["unit_ids"], row.key))
-                numbers[row.intent["tracking_number"]] = row.key
-        return plan_shipment(
-            fulfillment,
-            order,
-            units_of(order),
-            taken,
-            numbers,
-            of_order=of_order,
-            parts_by_sku=self._rules.virtual_bundles,
-        )

@@ -33,7 +33,7 @@ from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, 
 from daemon.errors import ApiError
 from daemon.flows.connections import PROBE_EVERY, SCOPE, note_failure
 from daemon.flows.engine import Engine, Signal
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Sender
 from daemon.store import attempts, journal, outbox
 from daemon.store.database import Tx
 
@@ -48,7 +48,7 @@ SETTLE_AFTER = timedelta(seconds=2)
 class Pusher:
     """Sends one flow's rows."""
 
-    def __init__(self, engine: Engine, flow: Flow) -> None:
+    def __init__(self, engine: Engine, flow: Sender) -> None:
         self.flow = flow
         self._engine = engine
         self._bell = Signal()
@@ -164,6 +164,8 @@ class Pusher:
                 log.error("%s %s: %s", row.flow, row.key, outcome.text, extra={"flow": row.flow, "code": outcome.code})
             case _:
                 pass
+        for follow_up in outcome.follow_ups if isinstance(outcome, Done) else ():
+            self._engine.timekeeper.expect(follow_up.due_at_ms)
         self._wait_for(moved)
 
     def _wait_for(self, moved: outbox.Moved) -> None:
@@ -222,3 +224,6 @@ class _Attempt:
 
     async def neighbours(self, flow: str) -> Sequence[Owed]:
         return await self._engine.database.write(lambda tx: outbox.group_of(tx, self._row.group, flow))
+
+    async def owner_of(self, flow: str, remote_id: str) -> Owed | None:
+        return await self._engine.database.write(lambda tx: outbox.find_by_remote(tx, flow, remote_id))

@@ -27,13 +27,23 @@ class Sent:
     warning: str
 
 
-def done(attempt: Attempt, package_id: str, reason: str, sent: Sent | None = None, sent_digest: str = "") -> Done:
+def done(
+    attempt: Attempt,
+    package_id: str,
+    reason: str,
+    sent: Sent | None = None,
+    sent_digest: str = "",
+    label_number: str = "",
+) -> Done:
     """TikTok has it; what it said about the number is kept with the row and shown by `trace`.
 
-    `sent_digest`: what a look-up found sent, which need not be the newest wanted state any more.
+    `label_number`: what stands on a label of TikTok's own. `sent_digest`: what a look-up found sent, which need not be
+    the newest wanted state any more.
     """
     findings: tuple[Finding, ...] = ()
     result: dict[str, Any] = {"package_id": package_id}
+    if label_number:
+        result["label_number"] = label_number
     if sent is not None:
         result |= {
             "carrier": sent.carrier_in_pipe17,

@@ -24,6 +24,8 @@ NEEDED = {
     "orders": ("orders.search", "orders.detail"),
     "fulfillments": ("orders.detail", "packages.mark_shipped", "packages.get", "providers.list"),
     "cancellations": ("orders.detail", "cancellations.search", "cancellations.cancel", "cancellations.eligibility"),
+    "messages": ("conversations.open", "messages.send", "messages.list"),
+    "references": ("references.add", "references.get"),
 }
 """The calls to TikTok that a flow cannot do without."""
 
@@ -66,7 +68,7 @@ def missing_scopes(parts: Parts, pair: TokenPair) -> list[str]:
     """Scopes that the flows in use need and the grant does not name; none when TikTok named no scopes at all."""
     if not pair.scopes:
         return []
-    calls = {"shops.list", *(call for flow, _ in parts.flows for call in NEEDED[flow.name])}
+    calls = {"shops.list", *(call for sender in parts.senders for call in NEEDED[sender.name])}
     return sorted({OPERATIONS[call].scope for call in calls} - set(pair.scopes))
 
 

@@ -38,9 +38,14 @@ _ORDERS: Mapping[str, Cure] = {
         "Look the order up in Seller Center; install a newer version if there is one.",
     ),
     "address_missing": Cure(
-        "TikTok released the order, but shows no street to ship to.",
-        "Look at the order in Seller Center: when the address is there, complete it in Pipe17 by hand; often it "
-        "comes with TikTok's next change of the order.",
+        "TikTok released the order, but shows no street to ship to; it is kept on hold in Pipe17.",
+        "Look at the order in Seller Center: when the address is there, complete it in Pipe17 and release the order "
+        "there by hand. It is released by itself as soon as TikTok shows the street.",
+    ),
+    "kind_unknown": Cure(
+        "TikTok says a type of order, of shipping or of fulfilment that this version does not know.",
+        "Look at the order in Seller Center: when you are to ship it and it is on hold in Pipe17, release it there by "
+        "hand. Install a newer version if there is one, and report the word.",
     ),
     "shipped_elsewhere": Cure(
         "TikTok shows the order as shipped, though it was never released from here.",

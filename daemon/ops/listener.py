@@ -1,8 +1,8 @@
-"""The listening socket and the web server on it, run by its parts.
+"""A listening socket and the web server on it, run by its parts: the daemon's, and those of the simulated services.
 
 `bind` takes CONNECTOR_LISTEN's address, so that a port in use is found before anything else happens; `WebServer` serves
 an ASGI application on it in the loop it is started in. uvicorn's own `serve` is not used: it takes the process's
-signals, and wakes ten times a second to look whether it should end.
+signals, and wakes ten times a second to look whether it should end. Requests are not logged: a path may be a secret.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def bound_to(listener: socket.socket) -> Listen:
 class WebServer:
     """An application on a bound socket, from `start` to `aclose`."""
 
-    def __init__(self, app: Any, listener: socket.socket) -> None:
+    def __init__(self, app: Any, listener: socket.socket, *, at_once: int | None = CONNECTIONS_MAX) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self.address = bound_to(listener)
         self._listener = listener
@@ -92,7 +92,7 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            limit_concurrency=CONNECTIONS_MAX,
+            limit_concurrency=at_once,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=CLOSE_WITHIN_S,
         )
@@ -104,8 +104,12 @@ class WebServer:
         """Returns when requests are answered."""
         await self._server.startup(sockets=[self._listener])
 
-    async def aclose(self) -> None:
-        """Take no more, give what is under way `CLOSE_WITHIN_S`, and remove a unix socket's file."""
+    async def aclose(self, *, hard: bool = False) -> None:
+        """Take no more, give what is under way `CLOSE_WITHIN_S`, and remove a unix socket's file.
+
+        `hard` waits for nobody, as a service that is switched off.
+        """
+        self._server.force_exit = hard
         await self._server.shutdown(sockets=[self._listener])
         for server in self._server.servers:
             await asyncio.wait_for(server.wait_closed(), CLOSE_WITHIN_S)

@@ -25,16 +25,9 @@ from daemon import __version__
 from daemon.core.lifecycle import OPEN
 
 FLOWS = (
-    "orders",
-    "fulfillments",
-    "cancellations",
-    "inventory",
-    "products",
-    "locations",
-    "returns",
-    "refunds",
-    "statements",
-)
+    "orders", "fulfillments", "cancellations", "inventory", "products", "locations", "returns", "refunds", "statements",
+    "messages", "references",
+)  # fmt: skip
 CONNECTION = "connection"
 """Stands where a flow would: exceptions of the connection itself."""
 RECORD_OUTCOMES = ("delivered", "unchanged", "skipped", "dropped", "failed")

@@ -33,7 +33,7 @@ import anyio.abc
 from daemon import __version__
 from daemon.apis.http import HttpxTransport, Transport
 from daemon.app import Daemon
-from daemon.assembly import Parts, assemble
+from daemon.assembly import Parts, assemble, follow_up_rules
 from daemon.clock import Clock, SystemClock
 from daemon.core.tokens import Secret
 from daemon.errors import ConnectorError, StoreError, StoreLocked
@@ -131,7 +131,7 @@ async def serve(
         reader = await Reader.open(settings.store_path)
         stack.push_async_callback(_closed, reader.aclose)
         snapshots = Snapshots(reader)
-        metrics = Metrics(snapshots.latest, _running_flows(settings))
+        metrics = Metrics(snapshots.latest, running_flows(settings))
         parts = assemble(
             settings,
             clock=clock,
@@ -140,7 +140,7 @@ async def serve(
             database=database,
             observer=metrics,
         )
-        snapshots.flows = tuple(flow.name for flow, _ in parts.flows)
+        snapshots.flows = tuple(sender.name for sender in parts.senders)
         token = settings.connector_admin_token
         site = Site(
             daemon=Daemon(parts),
@@ -154,14 +154,17 @@ async def serve(
         await _run(site, listener, redactor, Notifier(environ), signals, task_status)
 
 
-def _running_flows(settings: Settings) -> tuple[str, ...]:
-    pulls = settings.orders != "off"
-    running = {
-        "orders": pulls,
-        "fulfillments": settings.fulfillments != "off",
-        "cancellations": pulls and settings.orders_push_cancellations,
-    }
-    return tuple(flow for flow, on in running.items() if on)
+def running_flows(settings: Settings) -> tuple[str, ...]:
+    """The names of the flows that the settings switch on, as `assembly.flows_of` and `followers_of` build them."""
+    follows, orders = follow_up_rules(settings), settings.orders != "off"
+    switched = (
+        ("orders", orders),
+        ("fulfillments", settings.fulfillments != "off"),
+        ("cancellations", orders and settings.orders_push_cancellations),
+        ("messages", orders and (follows.text or follows.card)),
+        ("references", orders and follows.references),
+    )
+    return tuple(flow for flow, on in switched if on)
 
 
 async def _readable_grant(parts: Parts) -> None:
@@ -224,7 +227,9 @@ async def _run(
                         calendar.keep, [Job("checkpoint", CHECKPOINT_AT, daemon.parts.database.checkpoint)]
                     )
                     if settings.connector_public_url:
-                        registration = Registration(daemon.parts.tiktok, settings.connector_public_url)
+                        registration = Registration(
+                            daemon.parts.tiktok, settings.connector_public_url, site.snapshots.flows
+                        )
                         beside.start_soon(registration.run)
                     teller.tell()
                     notifier.ready()
@@ -249,7 +254,6 @@ def _announce(site: Site, address: Listen) -> None:
     planned = planned_in_use(settings)
     if planned:
         log.warning("set, but without effect in this version: %s", ", ".join(planned))
-    # what has no direction of its own to set goes the other way of the orders
     directions = [f"{name} {getattr(settings, name, 'push')}" for name in site.snapshots.flows] or ["no flow at all"]
     log.info("tiktok-pipe17 %s runs: %s; listens on %s", __version__, ", ".join(directions), address)
 

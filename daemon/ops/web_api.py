@@ -167,8 +167,8 @@ async def whole_status(site: Site) -> dict[str, Any]:
     report = await reports.status(site.reader, site.daemon.parts.clock.now_ms())
     keeper, reasons = site.daemon.parts.tiktok.keeper, not_ready(site)
     report["authorization"] = report["authorization"] | {"state": keeper.state.value, "reason": keeper.reason}
-    for flow in site.snapshots.flows:
-        report["flows"].setdefault(flow, dict(_NEVER_RAN))
+    for flow, _ in site.daemon.parts.flows:
+        report["flows"].setdefault(flow.name, dict(_NEVER_RAN))
     live = {"version": __version__, "ready": not reasons, "reasons": reasons}
     return live | {"paused": sorted(site.daemon.parts.engine.paused)} | report
 

@@ -4,21 +4,22 @@
 waits three seconds; a store that has not answered after `ANSWER_WITHIN_S` gives a 503, and TikTok comes again. Nothing
 in a delivery is believed: the poller's path reads the truth (design law 5). What each delivery came to is counted:
 
-    stored · duplicate      the orders are read now
+    stored · duplicate      the orders or the product are read now
     ignored · foreign       a type nobody needs, or another shop of the same app: 200, so that it does not come again
     forged                  401, nothing stored
     malformed               signed but not readable: 200, coming again would not help
     late                    503
 
 Two types are about the grant. "Deauthorized" makes the keeper doubt its tokens and asks TikTok at once; "expiring" is
-remembered for the status page. `Registration` sets our address for the events we act on, where it differs.
+remembered for the status page. `Registration` sets our address for the events that the running flows want, where it
+differs.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,11 +30,12 @@ from starlette.routing import Route
 
 from daemon.apis.gate import Access
 from daemon.apis.tiktok.client import TikTok
-from daemon.apis.tiktok.webhooks import ORDER_EVENTS, Notification, Topic, genuine, read
+from daemon.apis.tiktok.webhooks import Notification, Topic, events_for, genuine, read
 from daemon.app import Daemon
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape, whole
 from daemon.core.tokens import Secret
+from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError, StoreError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Signal
@@ -47,6 +49,8 @@ from daemon.store.hints import Hint
 
 log = logging.getLogger("daemon.webhooks")
 
+PRODUCTS = "products"
+"""Name of the flow that reads products."""
 PATH = "/webhooks/tiktok"
 BODY_MAX = 256 * 1024
 """The longest notification known has a few hundred bytes; one about a large package a few thousand."""
@@ -59,8 +63,15 @@ REGISTER_EVERY = timedelta(hours=1)
 GRANT_FACT = "authorization_notice"
 
 _ORDER_TOPICS = (Topic.ORDER_STATUS, Topic.RECIPIENT_ADDRESS, Topic.PACKAGE, Topic.CANCELLATION)
+_PRODUCT_TOPICS = (
+    Topic.PRODUCT_STATUS,
+    Topic.PRODUCT_INFORMATION,
+    Topic.PRODUCT_CREATION,
+    Topic.PRODUCT_CATEGORY,
+    Topic.PRODUCT_AUDIT,
+)
 _GRANT = "authorization"
-_ORDER_ID = re.compile(r"\d{1,32}")
+_ID = re.compile(r"\d{1,32}")
 _KEY_CHARS_MAX = 200
 
 
@@ -97,7 +108,7 @@ class Receiver:
             return self._came_to("ignored", 200)
         outcome = await self._store(notification, hinted, within_s)
         if outcome != "foreign":
-            self._act(notification, outcome)
+            self._act(notification, outcome, hinted[0].kind)
         return self._came_to(outcome, 503 if outcome == "late" else 200)
 
     def routes(self) -> list[Route]:
@@ -146,8 +157,8 @@ class Receiver:
                 log.error("a webhook cannot be stored: %s", error)
         return "late"
 
-    def _act(self, notification: Notification, outcome: str) -> None:
-        self._daemon.hints.bell.ring()
+    def _act(self, notification: Notification, outcome: str, kind: str) -> None:
+        self._daemon.hints.bell.ring(kind)
         if outcome == "duplicate":
             return
         if notification.topic == Topic.DEAUTHORIZED:
@@ -174,20 +185,25 @@ def _hints(notification: Notification) -> list[Hint]:
     key = notification.key[:_KEY_CHARS_MAX]
     if notification.topic in (Topic.DEAUTHORIZED, Topic.AUTHORIZATION_EXPIRING):
         return [Hint(key, _GRANT, Topic(notification.topic).name.lower())]
+    if notification.topic in _PRODUCT_TOPICS:
+        if not _ID.fullmatch(notification.product_id):
+            raise BadShape("data.product_id", "is missing or no id")
+        return [Hint(key, PRODUCTS, notification.product_id)]
     if notification.topic not in _ORDER_TOPICS:
         return []
-    if not notification.order_ids or not all(_ORDER_ID.fullmatch(one) for one in notification.order_ids):
+    if not notification.order_ids or not all(_ID.fullmatch(one) for one in notification.order_ids):
         raise BadShape("data.order_id", "is missing or no id")
     ids = notification.order_ids[:ORDERS_MAX]
     return [Hint(key if len(ids) == 1 else f"{key}:{order_id}", ORDERS, order_id) for order_id in ids]
 
 
 class Registration:
-    """Keeps our address registered for the events of `ORDER_EVENTS`."""
+    """Keeps our address registered for the events that the running flows want to hear of."""
 
-    def __init__(self, tiktok: TikTok, public_url: str) -> None:
+    def __init__(self, tiktok: TikTok, public_url: str, flows: Collection[str]) -> None:
         self._tiktok = tiktok.at(Lane.STATEMENTS)
         self._address = f"{public_url}{PATH}"
+        self._events = events_for(flows)
         self._failing = ""
 
     async def run(self) -> None:
@@ -200,18 +216,31 @@ class Registration:
             await anyio.sleep(REGISTER_EVERY.total_seconds())
 
     async def once(self) -> bool:
-        """Set what differs; False when TikTok refuses. Polling goes on either way."""
+        """Set what differs; False when TikTok refuses any of it. Polling goes on either way."""
+        done: list[str] = []
+        problem: ApiError | None = None
         try:
             registered = await self._tiktok.webhooks()
-            missing = [event for event in ORDER_EVENTS if registered.get(event) != self._address]
-            for event in missing:
-                await self._tiktok.set_webhook(event, self._address)
+            for event in self._events:
+                if registered.get(event) != self._address:
+                    problem = await self._set(event, done) or problem
         except ApiError as error:
-            if self._failing != str(error.verdict):
-                log.warning("webhooks cannot be registered, polling goes on without them: %s", error)
-            self._failing = str(error.verdict)
-            return False
-        if missing:
-            log.info("webhooks registered at %s: %s", self._address, ", ".join(missing))
-        self._failing = ""
-        return True
+            problem = error
+        if done:
+            log.info("webhooks registered at %s: %s", self._address, ", ".join(done))
+        said = str(problem.verdict) if problem is not None else ""
+        if problem is not None and self._failing != said:
+            log.warning("webhooks cannot be registered, polling goes on without them: %s", problem)
+        self._failing = said
+        return problem is None
+
+    async def _set(self, event: str, done: list[str]) -> ApiError | None:
+        """Register one event; a refusal of this one is no reason to do without the others."""
+        try:
+            await self._tiktok.set_webhook(event, self._address)
+        except ApiError as error:
+            if not isinstance(error.verdict, Rejected):
+                raise
+            return error
+        done.append(event)
+        return None

@@ -128,9 +128,10 @@ def _told(served: Served, settings: dict[str, str]) -> str:
         "",
         *(f"{name}={value}" for name, value in settings.items()),
         "",
-        "A buyer orders, TikTok has its limits for a while, and what became of it all:",
+        "A buyer orders, another one gets an exchange, TikTok has its limits for a while, and what became of it all:",
         "",
         _curl("POST", f"{here}/tiktok/actions/place_order", '{"skus": ["MUG-BLUE", "MUG-RED"]}'),
+        _curl("POST", f"{here}/tiktok/actions/place_order", '{"kind": "exchange", "fees": {"handling_fee": "0.75"}}'),
         _curl(
             "POST",
             f"{here}/tiktok/faults",

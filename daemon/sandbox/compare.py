@@ -6,10 +6,12 @@ under way shows as a difference.
 
     every order that should be there is there exactly once, and nothing else is
     what a warehouse rejected may stand in Pipe17's lines and be gone at TikTok
-    on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent
+    on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent,
+      digital <-> fulfilled, and never anything else
     the same quantity of each SKU, the same total, the same address
     every fulfillment <-> exactly one package with its tracking number and its units, and the other way round;
-      of a bundle whose parts left one by one: one package, with the tracking number of one of them
+      of a bundle whose parts left one by one: one package, with the tracking number of one of them;
+      of several for the same lines, of which one package exists: the newest it has the number of (a correction)
 
 Texts of differences name members, never what is in them: addresses stay out of them.
 """
@@ -27,7 +29,7 @@ from typing import Any
 from daemon.sandbox.pipe17 import ROUTABLE, Pipe17Sandbox
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
 
-PLATFORM = "FULFILLMENT_BY_TIKTOK"
+PLATFORM = frozenset({"FULFILLMENT_BY_TIKTOK", "FULFILLMENT_BY_DILAYANI_TOKOPEDIA"})
 HELD = frozenset({"UNPAID", "ON_HOLD"})
 SHIPPED = frozenset({"AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED"})
 
@@ -97,7 +99,7 @@ def _order_differences(
         yield Difference("masked", order.id, "has a masked address in Pipe17")
     if order.status != "CANCELLED" and document["status"] != "canceled":
         yield from _content(order, document, _rejected(order, pipe17))
-    if order.fulfillment_type != PLATFORM:
+    if order.fulfillment_type not in PLATFORM:
         yield from _shipments(order, packages, pipe17)
 
 
@@ -111,17 +113,19 @@ class _Expected:
 
 
 def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
-    if order.fulfillment_type == PLATFORM:
+    if order.fulfillment_type in PLATFORM:
         return _Expected(
             rules.pull_platform and order.status not in HELD and order.status != "CANCELLED",
             not rules.pull_platform,
             lambda status: status in ("fulfilled", "canceled"),
         )
+    if order.digital:
+        return _expected_digital(order, now_ms, rules)
     if order.paid_ms is None:
         return _Expected(False, order.status != "CANCELLED", lambda status: status == "canceled")
     if order.status == "CANCELLED":
         return _Expected(False, False, lambda status: status in ("canceled", "fulfilled"))
-    in_window = now_ms < order.paid_ms + rules.hold // timedelta(milliseconds=1)
+    in_window = now_ms < max(order.paid_ms + rules.hold // timedelta(milliseconds=1), order.release_ms or 0)
     if order.status in SHIPPED:
         old = rules.since_ms is not None and order.create_ms < rules.since_ms
         wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
@@ -143,6 +147,14 @@ def _rejected(order: Order, pipe17: Pipe17Sandbox) -> Skus:
     return dict(found)
 
 
+def _expected_digital(order: Order, now_ms: int, rules: Rules) -> _Expected:
+    window_ms = rules.hold // timedelta(milliseconds=1)
+    in_window = order.paid_ms is None or now_ms < order.paid_ms + window_ms
+    waits = order.status in HELD or (in_window and order.status not in SHIPPED)
+    gone = order.status == "CANCELLED"
+    return _Expected(not waits and not gone, waits and not gone, lambda status: status in ("fulfilled", "canceled"))
+
+
 def _content(order: Order, document: Mapping[str, Any], rejected: Skus) -> Iterator[Difference]:
     live = list(order.live())
     have: Counter[str] = Counter()
@@ -158,7 +170,12 @@ def _content(order: Order, document: Mapping[str, Any], rejected: Skus) -> Itera
     total = document.get("totalPrice")
     if len(live) == len(order.units) and total != Decimal(payment.get("total_amount", "0")):
         yield Difference("total", order.id, f"costs {total} in Pipe17 and {payment.get('total_amount')} at TikTok")
-    if order.status not in HELD and order.fulfillment_type != PLATFORM and order.shipping_type != "TIKTOK":
+    if (
+        order.status not in HELD
+        and order.fulfillment_type not in PLATFORM
+        and order.shipping_type != "TIKTOK"
+        and not order.digital
+    ):
         members = ", ".join(_other_members(order, document.get("shippingAddress", {})))
         if members:
             yield Difference("address", order.id, f"goes elsewhere in Pipe17: {members}")
@@ -194,8 +211,11 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
-    if _bundles_in_pieces(order, fulfillments, sent):
-        fulfillments = []
+    for counted in list(_corrected(fulfillments, {package.tracking_number for package in sent})):
+        fulfillments = counted
+        if _bundles_in_pieces(order, counted, sent):
+            fulfillments = []
+            break
     for package in sent:
         if package.tracking_number not in told:
             yield Difference("package_unknown", order.id, f"package {package.id} has no fulfillment in Pipe17")
@@ -212,6 +232,29 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
             have[line.get("sku", "")] += line.get("quantity", 0)
         if not any(dict(have) == skus for skus in _readings(units, apart)):
             yield Difference("units", order.id, f"fulfillment {name} and package {matching[0].id} hold other units")
+
+
+def _corrected(fulfillments: list[Mapping[str, Any]], numbers: Collection[str]) -> Iterator[list[Mapping[str, Any]]]:
+    """The list, and again without one more of those whose number a later one of the same lines has replaced."""
+
+    def lines(fulfillment: Mapping[str, Any]) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for line in fulfillment["lineItems"]:
+            found[line.get("uniqueId") or line.get("sku", "")] += line.get("quantity", 0)
+        return found
+
+    left = list(fulfillments)
+    while True:
+        yield left
+        gone = [
+            one
+            for place, one in enumerate(left)
+            if _tracking(one) not in numbers
+            and any(_tracking(later) in numbers and lines(later) == lines(one) for later in left[place + 1 :])
+        ]
+        if not gone:
+            return
+        left = [one for one in left if one is not gone[-1]]
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:

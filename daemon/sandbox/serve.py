@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-import uvicorn
-
 from daemon.clock import Clock
+from daemon.ops.listener import WebServer, bind
 from daemon.sandbox.control import Control, Kills, Simulated
 from daemon.sandbox.pump import Pump
 from daemon.sandbox.tiktok import TikTokSandbox
 from daemon.sandbox.wire import Call, Loss, Reply
+from daemon.settings.values import Listen
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -75,18 +75,15 @@ class Served:
     tiktok_port: int
     pipe17_port: int
     control: Control
-    _servers: list[tuple[uvicorn.Server, asyncio.Task[None]]]
+    _servers: list[WebServer]
     _pump: Pump | None
 
     async def aclose(self) -> None:
         """Close connections and stop sending webhooks."""
         if self._pump:
             await self._pump.aclose()
-        for server, task in self._servers:
-            server.should_exit = True
-            server.force_exit = True
-            await task
-            await server.shutdown()
+        for server in self._servers:
+            await server.aclose(hard=True)
 
 
 async def serve_sandbox(
@@ -101,57 +98,25 @@ async def serve_sandbox(
 ) -> Served:
     """Listen with both services; returns once both ports accept. Raises `OSError` when a port is taken."""
     control = Control({"tiktok": tiktok, "pipe17": pipe17}, clock or tiktok.clock)
-    listeners = [_listen(host, tiktok_port)]
+    listeners = [bind(Listen(host=host, port=tiktok_port))]
     try:
-        listeners.append(_listen(host, pipe17_port))
+        listeners.append(bind(Listen(host=host, port=pipe17_port)))
     except OSError:
         listeners[0].close()
         raise
     servers = [
-        await _start(ServiceApp(service, control), listener)
+        WebServer(ServiceApp(service, control), listener, at_once=None)
         for service, listener in zip((tiktok, pipe17), listeners, strict=True)
     ]
+    for server in servers:
+        await server.start()
     pump = Pump(tiktok) if webhooks else None
     if pump:
         pump.start()
-    ports = [listener.getsockname()[1] for listener in listeners]
+    ports = [server.address.port for server in servers]
     name = f"[{host}]" if ":" in host else host
     urls = [f"http://{name}:{port}" for port in ports]
     return Served(urls[0], urls[1], ports[0], ports[1], control, servers, pump)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-async def _start(app: ServiceApp, listener: socket.socket) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    """Start a server by its parts: `Server.serve` would take the process's signals for itself."""
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        date_header=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=1024,
-        timeout_graceful_shutdown=1,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listener])
-    return server, asyncio.create_task(server.main_loop(), name="sandbox server")
 
 
 async def _read(receive: Receive) -> bytes | None:

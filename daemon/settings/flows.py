@@ -22,7 +22,8 @@ Every = Annotated[timedelta, read_by(grammar.duration_between("1s", "1d"))]
 HoldWindow = Annotated[timedelta, read_by(grammar.duration_between("0s", "30d"))]
 Start = Annotated[Since | None, read_by(grammar.since)]
 Race = Annotated[CancelRace, read_by(grammar.one_of(*CancelRace))]
-Message = Annotated[str, read_by(grammar.template("order_id", "buyer_name", "shop_name", "ship_by"), "")]
+Message = Annotated[str, read_by(grammar.template, "")]
+Limit = Annotated[int | None, read_by(grammar.count_between(1, 1_000_000))]
 Pairs = Annotated[Mapping[str, str], read_by(grammar.pairs, grammar.NO_PAIRS)]
 
 flow_setting = partial(setting, section="Flows: direction and pace")
@@ -61,11 +62,13 @@ class FlowSettings(BaseSettings):
     orders_hold: HoldWindow = order_setting("60m", "the modification window, counted from payment; 0s to 30d")
     orders_virtual_bundles: Boolean = order_setting("true", "send virtual bundles to Pipe17 as their parts")
     orders_message: Message = order_setting(
-        "",
-        "message to the buyer of a new order, with {order_id}, {buyer_name}, {shop_name}, {ship_by}; empty is off",
-        since=PLANNED,
+        "", "message to the buyer of a new order, with {order_id}, {buyer_name}, {shop_name}, {ship_by}; empty is off"
     )
-    orders_send_order_card: Boolean = order_setting("false", "send the order card to the buyer", since=PLANNED)
+    orders_send_order_card: Boolean = order_setting("false", "send the order card to the buyer of a new order")
+    orders_push_references: Boolean = order_setting("true", "write Pipe17's ids of the order and its lines to TikTok")
+    orders_daily_limit: Limit = order_setting(
+        "", "orders a day that TikTok allows the shop on probation, such as 100; empty watches none"
+    )
     orders_cancel_race: Race = order_setting(
         "hold", "ship or hold: what a buyer's pending cancel does to a tracking push"
     )

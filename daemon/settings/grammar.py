@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from string import Formatter
 from types import MappingProxyType
 from typing import TypeVar
 
+from daemon.core.message_template import check_template
 from daemon.settings.values import Buffer, Since
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -241,21 +241,9 @@ def pairs_to(*allowed: str) -> Callable[[str], Mapping[str, str]]:
     return read
 
 
-def template(*placeholders: str) -> Callable[[str], str]:
-    """A text with `{placeholder}`s, only plain ones of the list; `{{` and `}}` are braces."""
-    accepted = ", ".join("{" + name + "}" for name in placeholders)
-
-    def read(value: str) -> str:
-        try:
-            parts = list(Formatter().parse(text(value)))
-        except ValueError as error:
-            raise ValueError(f"has a loose brace ({error}); use {accepted}, and {{{{ or }}}} for a brace") from None
-        for _, name, spec, conversion in parts:
-            if name is not None and (name not in placeholders or spec or conversion):
-                raise ValueError(f"{quoted('{' + name + '}')} is not a placeholder; use {accepted}")
-        return value
-
-    return read
+def template(value: str) -> str:
+    """The text of a message to the buyer, with its placeholders."""
+    return check_template(text(value))
 
 
 def secret(value: str) -> str:

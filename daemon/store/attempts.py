@@ -2,9 +2,10 @@
 
 `finish` applies an outcome of the flow, `fail` a verdict of the other side. Both start from the row as it is *now*: a
 newer wanted state may have been staged while the call was under way, and then the row goes where that state asked for,
-with the result of the call remembered (the accepted fingerprint, the remote id). A row that ends in the dark keeps the
-newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the attempt itself
-may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
+with the result of the call remembered (the accepted fingerprint, the remote id). What a success makes us owe
+(`Done.follow_ups`) is staged here, too, in one transaction, so no crash comes between. A row that ends in the dark
+keeps the newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the
+attempt itself may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from daemon.core.spans import milliseconds
 from daemon.core.verdicts import Failure, Reauth, Rejected, Retry, Throttled
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_kind, open_exception, show_findings
-from daemon.store.outbox import Moved, book
+from daemon.store.journal import note
+from daemon.store.outbox import Moved, book, follow
 
 
 @dataclass(slots=True)
@@ -46,6 +48,15 @@ class _Ending:
 
 def finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> Moved:
     """Apply what `deliver` or `settle` returned."""
+    moved = _finish(tx, claimed, outcome, now_ms)
+    if isinstance(outcome, Done):
+        for owed_now in outcome.follow_ups:
+            if follow(tx, claimed.group, owed_now, now_ms).changed:
+                note(tx, owed_now.flow, owed_now.key, claimed.group, "wanted", "ready", now_ms)
+    return moved
+
+
+def _finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> Moved:
     if isinstance(outcome, Done) and not outcome.findings and outcome.hold_until_ms is None:
         moved = _accepted(tx, claimed, outcome, now_ms)
         if moved is not None:

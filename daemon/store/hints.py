@@ -5,7 +5,7 @@ What a person asks for by name (`pull`) is such a notification, too, with an id 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from daemon.store.database import Tx
@@ -38,12 +38,25 @@ def add(tx: Tx, hint: Hint, now_ms: int) -> bool:
     return tx.one("hint_add", (hint.notification_id, hint.kind, hint.subject, now_ms)) is not None
 
 
-def waiting(tx: Tx, limit: int) -> list[Hint]:
-    """The oldest hints nobody has acted on."""
-    return [Hint(*row) for row in tx.all("hints_waiting", (limit,))]
+def waiting(tx: Tx, kind: str, limit: int) -> list[Hint]:
+    """The oldest hints of a kind that nobody has acted on."""
+    return [Hint(*row) for row in tx.all("hints_waiting", (kind, limit))]
+
+
+def crowded(tx: Tx, kind: str, limit: int) -> bool:
+    """Whether so many of a kind wait already that reading the source is the shorter way."""
+    (count,) = tx.one("hints_waiting_count", (kind, limit))
+    return bool(count >= limit)
 
 
 def handled(tx: Tx, notification_ids: Iterable[str], now_ms: int) -> None:
     """These were acted on, in this same transaction."""
     for notification_id in notification_ids:
         tx.run("hint_handled", (now_ms, notification_id))
+
+
+def put_away_strangers(tx: Tx, known: Collection[str], now_ms: int) -> None:
+    """Count as handled what waits for a flow that is not `known`."""
+    for (kind,) in tx.all("hints_waiting_kinds"):
+        if kind not in known:
+            tx.run("hints_put_away", (now_ms, kind))

@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon.core.jsontext import dumps, loads
 from daemon.core.lifecycle import FINISHED, NEWER, Event, State, after
-from daemon.core.owed import Change, Owed, Wanted
+from daemon.core.owed import Change, FollowUp, Owed, Wanted
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
 
@@ -123,6 +123,18 @@ def stage(tx: Tx, flow: str, change: Change, row: Owed | None, wanted: Wanted, n
     tx.run("outbox_restage", (*content, wanted.reason, *_standing(state, wanted, now_ms), row.id))
     book(tx, flow, row.state, state)
     return Moved(row.state, state, due_at_ms=wanted.due_at_ms)
+
+
+def follow(tx: Tx, group: str, owed_now: FollowUp, now_ms: int) -> Moved:
+    """Take in what is owed because something was done; `changed` is False where that asks for nothing new."""
+    row = find(tx, owed_now.flow, owed_now.key)
+    if row is not None and owed_now.once:
+        return Moved(row.state, row.state, changed=False)
+    # such a row has no record of a source: its wanted state says everything, and the newest one is the last staged
+    stamp, version = owed_now.digest, row.source_version if row is not None else 0
+    change = Change(owed_now.key, group, {}, stamp, version, owed_now.changed_at_ms)
+    wanted = Wanted(State.READY, owed_now.payload, owed_now.digest, due_at_ms=owed_now.due_at_ms)
+    return stage(tx, owed_now.flow, change, row, wanted, now_ms)
 
 
 def _insert(tx: Tx, flow: str, change: Change, wanted: Wanted, now_ms: int) -> None:

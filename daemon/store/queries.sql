@@ -248,7 +248,18 @@ INSERT INTO hints (notification_id, kind, subject, received_at_ms) VALUES (?, ?,
 ON CONFLICT (notification_id) DO NOTHING RETURNING notification_id;
 
 -- name: hints_waiting
-SELECT notification_id, kind, subject FROM hints WHERE handled_at_ms IS NULL ORDER BY received_at_ms LIMIT ?;
+SELECT notification_id, kind, subject FROM hints WHERE handled_at_ms IS NULL AND kind = ?
+ORDER BY received_at_ms LIMIT ?;
+
+-- name: hints_waiting_count
+-- Counts no further than it was asked to.
+SELECT count(*) FROM (SELECT 1 FROM hints WHERE handled_at_ms IS NULL AND kind = ? LIMIT ?) AS some;
+
+-- name: hints_waiting_kinds
+SELECT DISTINCT kind FROM hints WHERE handled_at_ms IS NULL;
+
+-- name: hints_put_away
+UPDATE hints SET handled_at_ms = ? WHERE handled_at_ms IS NULL AND kind = ?;
 
 -- name: hint_handled_at
 SELECT handled_at_ms FROM hints WHERE notification_id = ?;

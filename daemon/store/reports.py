@@ -1,7 +1,8 @@
 """What a person asks the store: where does everything stand, what is owed, what failed, what happened to this order.
 
 Plain JSON-able values for `status`, `backlog`, `exceptions` and `trace`, the same for the command line, the web side
-and the status page. Ids, codes, states and instants (epoch ms); never an address, a name or a token.
+and the status page. Ids, codes, states and instants (epoch ms); never a token, and an address only where `trace` is
+asked for it (`personal`).
 """
 
 from __future__ import annotations
@@ -116,8 +117,12 @@ async def exceptions(reader: Reader, limit: int, flow: str = "") -> list[dict[st
     return [_exception(row) | await _next(reader, row) for row in rows if flow in ("", row["flow"])][:limit]
 
 
-async def trace(reader: Reader, subject: str) -> dict[str, Any] | None:
-    """Everything about one order (or the order of a fulfillment), None when nothing is known by this id."""
+async def trace(reader: Reader, subject: str, *, personal: bool = False) -> dict[str, Any] | None:
+    """Everything about one order (or the order of a fulfillment), None when nothing is known by this id.
+
+    `personal`: also both versions of what TikTok changed too late, with addresses; for a person at this machine who
+    asks for them, and for nobody else.
+    """
     groups = [row[0] for row in await reader.rows("journal_groups_of_key", (subject,))]
     group = groups[0] if groups and subject not in groups else subject
     rows = await reader.rows("outbox_group", (group,))
@@ -126,11 +131,12 @@ async def trace(reader: Reader, subject: str) -> dict[str, Any] | None:
         known = await reader.row("outbox_group_of_key", (subject,)) or await reader.row(
             "outbox_by_remote_id", (subject,)
         )
-        return None if known is None else await trace(reader, known[0])
+        return None if known is None else await trace(reader, known[0], personal=personal)
     problems = await reader.rows("exceptions_of_group", (group, TIMELINE_MAX))
     return {
         "subject": group,
         "records": [_owed(row) | {"result": _public_result(row)} for row in rows],
+        "edits": [edit for row in rows for edit in _edits(row, personal=personal)],
         "exceptions": [_exception(row) for row in problems],
         "timeline": [
             {
@@ -177,6 +183,13 @@ def _public_result(row: Any) -> dict[str, Any]:
     """What the other side said about the last success, without documents."""
     result = loads(row["result"]) if row["result"] else {}
     return {name: value for name, value in result.items() if isinstance(value, str)}
+
+
+def _edits(row: Any, *, personal: bool) -> list[dict[str, Any]]:
+    """What came too late for Pipe17 (core/edits.py): which members, and with `personal` both versions."""
+    result = loads(row["result"]) if row["result"] else {}
+    names = ("code", "at_ms", "members", *(("before", "after") if personal else ()))
+    return [{name: edit[name] for name in names} for edit in result.get("edits") or ()]
 
 
 def _exception(row: Any) -> dict[str, Any]:

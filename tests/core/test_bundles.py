@@ -214,6 +214,15 @@ def test_the_earlier_part_is_done_once_the_bundle_has_left() -> None:
     assert ship(first, order(gone), last, taken={"1": "f2"}) == AlreadyShipped("p1", ("1",))
 
 
+def test_a_fulfillment_that_was_made_first_and_shown_last_completes_the_bundle() -> None:
+    """The one made later left with a unit of its own before the list showed the other."""
+    at = order(bundle("1"), raw_unit("2", "C"), raw_unit("3", "D"))
+    late, gone = sent("f1", (B, 1), ("3", 1), at_ms=1), sent("f2", (A, 2), ("2", 1), at_ms=2)
+    assert ship(gone, at) == ShipPlan(("2",), "TRACK-f2")
+    assert ship(late, at, gone, taken={"2": "f2"}) == ShipPlan(("1", "3"), "TRACK-f1")
+    assert ship(gone, at, late, taken={"2": "f2", "1": "f1", "3": "f1"}) == ShipPlan(("2",), "TRACK-f2")
+
+
 def test_parts_that_pipe17_names_by_sku_are_found() -> None:
     at = order(bundle("1"), raw_unit("2", "C"))
     for name in ("1", "", "another"):

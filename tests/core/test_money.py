@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.money import allocate, smallest_unit, total
+from daemon.core.money import WITHOUT_CENTS, allocate, smallest_unit, total
 
 CENT = Decimal("0.01")
 AMOUNTS = st.decimals(-(10**8), 10**8, places=2)
@@ -56,3 +56,19 @@ def test_an_amount_that_is_no_whole_number_of_steps_is_refused() -> None:
 
 def test_currencies_without_cents_are_split_into_whole_units() -> None:
     assert (smallest_unit("VND"), smallest_unit("USD")) == (Decimal(1), CENT)
+
+
+@given(st.integers(0, 4), st.integers(-(10**9), 10**9), WEIGHTS)
+def test_whatever_the_smallest_unit_the_parts_are_whole_numbers_of_it_and_add_up(
+    digits: int, steps: int, weights: list[Decimal]
+) -> None:
+    step = Decimal(1).scaleb(-digits)
+    parts = allocate(steps * step, weights, step)
+    assert total(parts) == steps * step
+    assert all(part % step == 0 for part in parts)
+
+
+@pytest.mark.parametrize("currency", sorted(WITHOUT_CENTS))
+def test_an_amount_without_cents_is_split_into_whole_units(currency: str) -> None:
+    parts = allocate(Decimal(434566), [Decimal(1)] * 3, smallest_unit(currency))
+    assert parts == (144856, 144855, 144855)

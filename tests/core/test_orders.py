@@ -227,17 +227,82 @@ def test_a_missing_seller_sku_is_shown_once_for_each_sku() -> None:
     assert [(finding.code, "170065" in finding.text) for finding in found.findings] == [("sku_missing", True)]
 
 
+@pytest.mark.parametrize("hidden", [MASKED, {}])
+def test_without_a_street_nothing_is_routed_it_is_read_again_and_a_person_is_told(hidden: Any) -> None:
+    waits = order(recipient_address=hidden, rts_sla_time=PAID_S + 86_400)
+    found = plan(waits)
+    assert found.document is not None
+    assert (found.standing, found.document["status"], found.reason) == (Standing.HELD, "onHold", "address_hidden")
+    assert (found.look_again_at_ms, found.findings) == (AFTER_HOLD_MS + 5 * MINUTE_MS, ())
+    assert not any("*" in str(leaf) for leaf in walk(found.document["shippingAddress"]))
+    (told,) = plan(waits, AFTER_HOLD_MS + 15 * MINUTE_MS).findings
+    assert (told.code, told.deadline_at_ms) == ("address_missing", (PAID_S + 86_400) * 1000)
+    shown = plan(order(), AFTER_HOLD_MS + 20 * MINUTE_MS, previous=found.document, created=True)
+    assert shown.document is not None
+    assert (shown.document["status"], shown.findings) == ("new", ())
+
+
+def test_the_setting_for_tiktoks_hold_does_not_hide_an_order_that_waits_for_its_address() -> None:
+    assert document(order(recipient_address=MASKED), pull_on_hold=False)["status"] == "onHold"
+
+
+def test_an_order_that_is_out_already_is_not_taken_back_for_its_address() -> None:
+    out = {"status": "new", "shippingAddress": {"firstName": "Ada"}}
+    found = plan(order(recipient_address=MASKED), previous=out, created=True)
+    assert found.document is not None
+    assert (found.document["status"], [one.code for one in found.findings]) == ("new", ["address_missing"])
+    never_sent = plan(order(recipient_address=MASKED), previous=out, created=False)
+    assert never_sent.reason == "address_hidden"
+
+
 @pytest.mark.parametrize(
-    ("members", "codes"),
+    ("members", "status"),
     [
-        ({}, ["address_missing"]),
-        ({"shipping_type": "TIKTOK"}, []),
-        ({"order_type": "VIRTUAL_ORDER"}, []),
+        ({"shipping_type": "TIKTOK"}, "new"),
+        ({"shipping_type": "IN-STORE PICKUP"}, "new"),
+        ({"order_type": "VIRTUAL_ORDER"}, "fulfilled"),
+        ({"shipping_type": "TIKTOK_DIGITAL"}, "fulfilled"),
     ],
 )
-def test_a_hidden_street_matters_only_where_someone_must_write_a_label(members: Any, codes: list[str]) -> None:
+def test_a_hidden_street_matters_only_where_someone_must_write_a_label(members: Any, status: str) -> None:
     hidden = plan(order(recipient_address=MASKED, **members))
-    assert [finding.code for finding in hidden.findings] == codes
+    assert hidden.document is not None
+    assert (hidden.document["status"], hidden.findings) == (status, ())
+
+
+@pytest.mark.parametrize("digital", [{"shipping_type": "TIKTOK_DIGITAL"}, {"order_type": "VIRTUAL_ORDER"}])
+def test_a_digital_order_is_never_routable(digital: Any) -> None:
+    assert plan(order(status="ON_HOLD", **digital), EARLIER_MS).document is None
+    assert plan(order(**digital), EARLIER_MS).document is None
+    for status in ("AWAITING_SHIPMENT", *SHIPPED):
+        found = plan(order(status=status, **digital))
+        assert found.document is not None
+        assert (found.standing, found.document["status"]) == (Standing.DIGITAL, "fulfilled")
+        assert not any(line["requiresShipping"] for line in found.document["lineItems"])
+
+
+@pytest.mark.parametrize(
+    ("members", "status"),
+    [
+        ({"order_type": "NEW_KIND"}, "new"),
+        ({"shipping_type": "DRONE"}, "onHold"),
+        ({"fulfillment_type": "FULFILLMENT_BY_FRIENDS"}, "onHold"),
+    ],
+)
+def test_an_unknown_kind_is_taken_in_tagged_and_told(members: Any, status: str) -> None:
+    found = plan(order(**members), pull_on_hold=False)
+    assert found.document is not None
+    assert (found.document["status"], "unknown-kind" in found.document["tags"]) == (status, True)
+    (told,) = found.findings
+    assert told.code == "kind_unknown"
+    (value,) = members.values()
+    assert value in told.text
+
+
+def test_a_pre_order_whose_money_is_not_taken_yet_is_not_called_paid() -> None:
+    release = {"order_type": "PRE_ORDER", "release_date": PAID_S + 86_400, "status": "ON_HOLD"}
+    assert "paymentStatus" not in document(order(paid_time=None, **release))
+    assert document(order(**release))["paymentStatus"] == "paid"
 
 
 def test_samples_gifts_and_other_kinds_are_tagged() -> None:

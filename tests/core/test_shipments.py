@@ -10,7 +10,7 @@ from order_builders import fulfillment, order, raw_unit, sample
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import Fulfillment
 from daemon.core.lines import units_of
-from daemon.core.shipments import AlreadyShipped, ShipPlan, marks_as_shipped, package_to_ship, plan_shipment
+from daemon.core.shipments import AlreadyShipped, ShipPlan, marks_as_shipped, plan_shipment
 from daemon.core.tiktok_order import TikTokOrder, read_order
 
 A3_B2 = [raw_unit("101"), raw_unit("102"), raw_unit("103"), raw_unit("201", "B"), raw_unit("202", "B")]
@@ -138,18 +138,6 @@ def test_a_bundle_ships_as_a_whole_and_not_by_its_parts() -> None:
     assert ship(fulfillment("1Z001", (bundle, "GIFTSET-1", 1)), at) == ShipPlan((bundle,), "1Z001")
     assert code(fulfillment("1Z001", (bundle, "SPOON", 1)), at) == "bundle_part"
     assert code(fulfillment("1Z001", ("", "TEA-A", 1)), at) == "bundle_part"
-
-
-def test_a_package_is_shipped_by_its_id_only_when_it_holds_just_these_units() -> None:
-    at = order(*({**unit, "package_id": "p1"} for unit in A3_B2[:2]), {**A3_B2[2], "package_id": "p2"}, A3_B2[3])
-    assert package_to_ship(at, ["101", "102"]) == "p1"
-    refusals = [package_to_ship(at, unit_ids) for unit_ids in (["101"], ["101", "103"], ["201"], [])]
-    assert [refusal.code for refusal in refusals if isinstance(refusal, Refusal)] == [
-        "split_needed",
-        "package_unknown",
-        "package_unknown",
-        "package_unknown",
-    ]
 
 
 @pytest.mark.parametrize(("region", "marks"), [("US", True), ("gb", True), ("JP", True), ("VN", False), ("", False)])

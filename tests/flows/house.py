@@ -21,7 +21,8 @@ from daemon.errors import ApiError
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine
 from daemon.flows.flow import Attempt, Flow, Known
-from daemon.flows.poller import HintReader, Poller
+from daemon.flows.hint_reader import HintReader
+from daemon.flows.poller import Poller
 from daemon.flows.pusher import Pusher
 from daemon.sandbox.virtual_time import VirtualClock, VirtualLoop, run_virtual
 from daemon.store import outbox

@@ -20,6 +20,7 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.shipping_calls import ShippingRules
+from daemon.flows.strangers import Strangers
 
 ORDER = "576461413038785752"
 OURS = "b7712ce05d9f3a48"
@@ -257,6 +258,7 @@ class Sides:
             every,
             self.ownership,
             house.counts.carrier_fallback,
+            Strangers(house.database, house.clock, "fulfillments"),
         )
         assert not rules, rules
         house.add(self.orders)

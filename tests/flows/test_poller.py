@@ -118,6 +118,7 @@ def test_hints_are_read_through_the_same_door_and_handled_once(tmp_path: Path) -
         await _hint(house, 9, "x", kind="returns")
         assert await house.hints.once()
         assert not await house.hints.once()
+        assert await house.rows("SELECT subject FROM hints WHERE handled_at_ms IS NULL") == []
         assert flow.read_keys == [("a", "b", "unknown")]
         assert await house.rows("SELECT key FROM outbox") == [("a",)]
         assert await house.open_exceptions() == {("b", "malformed_record")}
@@ -140,6 +141,23 @@ def test_a_hint_that_cannot_be_read_now_is_read_later(tmp_path: Path, problem: E
             group.cancel_scope.cancel()
 
     in_house(tmp_path, test)
+
+
+def test_a_side_that_does_not_answer_keeps_no_other_flow_from_its_hints(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        stuck, well = house.flows
+        stuck.read_errors = [error(Retry("busy"), status=503) for _ in range(100)]
+        well.records = {"b": change("b")}
+        for number in range(60):
+            await _hint(house, number, f"a{number}")
+        await _hint(house, 99, "b", kind="returns")
+        async with anyio.create_task_group() as group:
+            group.start_soon(house.hints.run)
+            await anyio.sleep(1)
+            assert await house.rows("SELECT flow, key FROM outbox") == [("returns", "b")]
+            group.cancel_scope.cancel()
+
+    in_house(tmp_path, test, FakeFlow(), FakeFlow("returns"))
 
 
 @pytest.mark.parametrize(

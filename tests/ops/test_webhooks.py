@@ -14,7 +14,7 @@ import anyio
 import pytest
 from running_daemon import House, Sides, running, until
 
-from daemon.apis.tiktok.webhooks import ORDER_EVENTS
+from daemon.apis.tiktok.webhooks import ORDER_EVENTS, PRODUCT_EVENTS
 from daemon.ops import webhooks
 from daemon.ops.webhooks import ORDERS_MAX, Registration
 from daemon.sandbox.faults import Fault, FaultKind
@@ -94,7 +94,16 @@ async def test_however_many_orders_are_named_only_so_many_are_read(house: House)
     assert len(stored(house)) == ORDERS_MAX
 
 
-@pytest.mark.parametrize("topic", [0, 5, 12, 13, 99])
+@pytest.mark.parametrize("topic", [5, 15, 16, 18, 37])
+async def test_a_product_that_changed_is_a_hint_for_the_flow_of_products(house: House, topic: int) -> None:
+    for product_id in (1729000000000000001, "1729000000000000001"):
+        assert await house.hook(order_status("", type=topic, data={"product_id": product_id})) == 200
+    assert stored(house) == [("7380066284010030890", "products", "1729000000000000001")]
+    assert await house.hook(order_status("", key="2", type=topic, data={"product_id": "x'"})) == 200
+    assert await outcomes(house, "malformed") == 1
+
+
+@pytest.mark.parametrize("topic", [0, 12, 13, 99])
 async def test_what_nobody_needs_is_answered_and_ignored(house: House, topic: int) -> None:
     assert await house.hook(order_status("576461413038785752", type=topic)) == 200
     assert stored(house) == []
@@ -199,7 +208,7 @@ class TestRegistration:
 
     async def test_only_what_differs_is_set(self, house: House) -> None:
         tiktok = house.running.daemon.parts.tiktok
-        registration = Registration(tiktok, "http://localhost:2")
+        registration = Registration(tiktok, "http://localhost:2", {"orders"})
         assert await registration.once()
         await tiktok.set_webhook("PACKAGE_UPDATE", "http://localhost:3/elsewhere")
         before = len(house.sides.tiktok.called("webhooks.set"))
@@ -208,11 +217,23 @@ class TestRegistration:
         addresses = await tiktok.webhooks()
         assert {addresses[event] for event in ORDER_EVENTS} == {"http://localhost:2/webhooks/tiktok"}
 
+    async def test_products_are_listened_to_when_their_flow_runs(self, house: House) -> None:
+        tiktok = house.running.daemon.parts.tiktok
+        assert await Registration(tiktok, "http://localhost:2", {"orders", "products"}).once()
+        assert set(await tiktok.webhooks()) == {*ORDER_EVENTS, *PRODUCT_EVENTS}
+
+    async def test_an_event_that_is_refused_keeps_no_other_from_being_set(self, house: House) -> None:
+        tiktok = house.running.daemon.parts.tiktok
+        refused = Fault(FaultKind.REFUSE, "webhooks.set", code=36009004, times=1)
+        house.sides.tiktok.faults.add(refused)
+        assert not await Registration(tiktok, "http://localhost:2", {"orders"}).once()
+        assert set(await tiktok.webhooks()) == set(ORDER_EVENTS[1:])
+
     async def test_a_refusal_is_said_once_and_stops_nothing(
         self, house: House, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.WARNING, "daemon.webhooks")
-        registration = Registration(house.running.daemon.parts.tiktok, "http://localhost:2")
+        registration = Registration(house.running.daemon.parts.tiktok, "http://localhost:2", {"orders"})
         house.sides.tiktok.faults.add(Fault(FaultKind.SERVER_ERROR, "webhooks.list", times=None))
         assert not await registration.once()
         assert not await registration.once()

@@ -255,6 +255,41 @@ def test_orders_that_the_platform_ships() -> None:
     assert sides.differences() == ["not_wanted"]
 
 
+@pytest.mark.parametrize("kind", ["digital", "virtual"])
+def test_a_digital_order_is_fulfilled_and_nothing_else(kind: str) -> None:
+    sides = Sides()
+    held = sides.place(kind=kind, hold_over=False)
+    sides.pull(held, status="onHold")
+    assert sides.differences() == ["not_wanted"]
+    sides = Sides()
+    placed = sides.place(kind=kind)
+    assert sides.differences() == ["missing"]
+    sides.pull(placed, status="fulfilled", shippingAddress={})
+    assert sides.differences() == []
+    sides = Sides()
+    sides.pull(sides.place(kind=kind), status="readyForFulfillment")
+    assert sides.differences() == ["status"]
+
+
+def test_a_pre_order_is_held_until_its_release_though_tiktok_lets_it_go_earlier() -> None:
+    sides = Sides()
+    sides.shop.options.release_early_ms = 10 * HOUR_MS
+    release_ms = sides.org.clock.at_ms + 5 * HOUR_MS
+    placed = sides.place(kind="pre-order", release_ms=release_ms)
+    assert placed.status == "AWAITING_SHIPMENT"
+    sides.pull(placed, status="readyForFulfillment")
+    assert sides.differences() == ["status"]
+    sides.org.wait(5 * HOUR_MS)
+    assert sides.differences() == []
+
+
+def test_tokopedias_warehouse_is_the_platforms_too() -> None:
+    sides = Sides()
+    sides.place(kind="dilayani-tokopedia")
+    assert sides.differences() == []
+    assert sides.differences(pull_platform=True) == ["missing"]
+
+
 def test_a_bundle_may_be_told_as_itself_or_as_its_parts() -> None:
     for parts in (False, True):
         sides = Sides()

@@ -121,6 +121,24 @@ async def test_the_control_api_runs_the_shop(house: House) -> None:
     assert (await house.control("GET", ""))["now_ms"] == house.clock.at_ms
 
 
+async def test_the_control_api_places_orders_of_any_kind_and_with_any_fee(house: House) -> None:
+    basket: dict[str, Any] = {
+        "skus": [{"seller_sku": "A", "price": "9", "pfand_fee": "0.25"}],
+        "kind": "replacement",
+        "flags": {"replaced_order_id": "576461413037", "is_cod": True},
+        "fees": {"handling_fee": "0.75"},
+    }
+    placed = await house.control("POST", "tiktok/actions/place_order", basket)
+    shown = house.tiktok.shown(placed["result"])
+    assert (shown["is_replacement_order"], shown["replaced_order_id"], shown["is_cod"]) == (True, "576461413037", True)
+    assert (shown["payment"]["handling_fee"], shown["payment"]["total_amount"]) == ("0.75", "1")
+    assert (shown["line_items"][0]["pfand_fee"], shown["line_items"][0]["gift_retail_price"]) == ("0.25", "9")
+    for wrong in ({"kind": "odd"}, {"flags": {"is_odd": True}}, {"fees": {"odd_fee": "1"}}):
+        refused = await house.control("POST", "tiktok/actions/place_order", wrong)
+        assert refused["status"] == 409
+        assert "odd" in refused["error"]
+
+
 async def test_the_control_api_makes_faults_and_shows_calls(house: House) -> None:
     fault = {"kind": "rate_limit", "operation": "shops.list", "retry_after": "4"}
     assert len((await house.control("POST", "tiktok/faults", fault))["faults"]) == 1

@@ -12,12 +12,16 @@ import pytest
 from shop_caller import HOUR_MS, Shop, open_shop
 
 from daemon.sandbox.tiktok import UnitSpec
+from daemon.sandbox.tiktok.kinds import KINDS
+from daemon.sandbox.tiktok.pricing import ON_LINES, Fees
 
 HERE = Path(__file__).parent.parent
 CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in (HERE / "samples" / "tiktok").glob("*.json")}
 PROVIDERS = "/logistics/202309/delivery_options/{delivery_option_id}/shipping_providers"
 MARK = "/fulfillment/202610/orders/{order_id}/packages"
+EVERY_FEE = UnitSpec("E", "9", **dict.fromkeys((*ON_LINES, "pfand_fee"), "0.5"))  # type: ignore[arg-type]
+TALK = "/customer_service/202606/conversations/{conversation_id}/messages"
 BUNDLE = UnitSpec("SET", "30", parts=(("A", 2, "10"), ("B", 1, "10")))
 
 
@@ -55,6 +59,8 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     cancelled = place((UnitSpec("G", "0", is_gift=True, gift_retail_price="4"),), sample=True)
     shop.sandbox.cancel_order(cancelled)
     place(("F",), fulfillment_type="FULFILLMENT_BY_TIKTOK", shipping_type="TIKTOK")
+    for kind in KINDS:
+        place((EVERY_FEE,), kind=kind, fees=Fees("1", "2", "3", "0.4", "0.5", "6"))
     shop.clock.forward(HOUR_MS)
     place(("A",))
     units = [unit.id for unit in shop.sandbox.order(shipped).units]
@@ -74,6 +80,30 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     path = "/fulfillment/202309/packages/{package_id}"
     for package_id in shop.sandbox.book.packages:
         yield call("GET", path.replace("{package_id}", package_id), None, path)
+    path = "/fulfillment/202610/packages/{package_id}/shipping_info/update"
+    corrected = {"shipping_info_list": [shop.shipment(number="TRACK6")]}
+    yield call("POST", path.replace("{package_id}", package), corrected, path)
+    alike = [place(("A",), buyer_id="7021436810468239999") for _ in range(3)]
+    label = place(("A",), shipping_type="TIKTOK")
+    shop.clock.forward(HOUR_MS)
+    attributes = "/fulfillment/202309/orders/split_attributes"
+    yield call("GET", attributes, query={"order_ids": ",".join((shipped, *alike))})
+    path = "/fulfillment/202309/combinable_packages/search"
+    *_, answer = done = call("GET", path, query={"page_size": "10"})
+    yield done
+    (draft,) = [one for one in answer["data"]["combinable_packages"] if set(one["order_ids"]) == set(alike)]
+    path, gone = "/fulfillment/202309/packages/combine", {"id": "1154", "order_ids": [shipped]}
+    *_, answer = done = call("POST", path, {"combinable_packages": [{"id": draft["id"]}, gone]})
+    assert [one["code"] for one in answer["data"]["errors"]] == [21011033]
+    yield done
+    path = "/fulfillment/202309/packages/{package_id}/uncombine"
+    package = answer["data"]["packages"][0]["id"]
+    yield call("GET", path.replace("{package_id}/uncombine", package), None, path.removesuffix("/uncombine"))
+    yield call("POST", path.replace("{package_id}", package), {"order_ids": alike[:1]}, path)
+    shop.sandbox.ship_by_hand(label)
+    (package,) = shop.sandbox.order(label).package_ids
+    path = "/fulfillment/202309/packages/{package_id}/handover_time_slots"
+    yield call("GET", path.replace("{package_id}", package), None, path)
     shop.sandbox.carrier_scan(shipped)
     shop.clock.forward(40_000)
     query = {"page_size": "3", "sort_field": "update_time", "sort_order": "ASC"}
@@ -91,6 +121,25 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     yield call("GET", "/event/202309/webhooks")
     yield call("DELETE", "/event/202309/webhooks", {"event_type": "ORDER_STATUS_CHANGE"})
     yield from cancellations(shop, call)
+    path = "/order/202406/orders/external_orders"
+    for reference in (reference_of(shop, shipped), reference_of(shop, "1" * 18)):
+        yield call("POST", path, {"orders": [reference]})
+    path = "/order/202406/orders/{order_id}/external_orders"
+    for order_id in (shipped, split):
+        query = {"platform": "ORDER_MANAGEMENT_SYSTEM"}
+        yield call("GET", path.replace("{order_id}", order_id), None, path, query=query)
+    path = "/customer_service/202309/conversations"
+    opened = call("POST", path, {"buyer_user_id": shop.sandbox.order(shipped).user_id})
+    yield opened
+    conversation = opened[2]["data"]["conversation_id"]
+    for version in ("202606", "202309"):
+        path = f"/customer_service/{version}/conversations/{{conversation_id}}/messages"
+        body = {"type": "TEXT", "content": '{"content":"Thank you"}'}
+        yield call("POST", path.replace("{conversation_id}", conversation), body, TALK)
+    shop.sandbox.write_as_buyer("Hello")
+    path = "/customer_service/202309/conversations/{conversation_id}/messages"
+    for size in ("2", "10"):
+        yield call("GET", path.replace("{conversation_id}", conversation), None, path, query={"page_size": size})
     shop.sandbox.logistics.failed = {"BANk_ACCOUNT": ["no account"], "SOMETHING_NEW": []}
     yield call("GET", "/product/202312/prerequisites")
 
@@ -118,6 +167,13 @@ def cancellations(shop: Shop, call: Any) -> Iterator[tuple[str, str, Any]]:
     for verb, name, body in (("approve", names[asked], {}), ("reject", names[refused], rejection)):
         path = f"/return_refund/202309/cancellations/{{cancel_id}}/{verb}"
         yield call("POST", path.replace("{cancel_id}", name), body, path)
+
+
+def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
+    order = shop.sandbox.book.orders.get(order_id)
+    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
+    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
+    return {"id": order_id, "external_order": external}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -190,6 +246,11 @@ def kinds(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             "/return_refund/202602/orders/{order_id}/aftersale_eligibility",
         ),
         ("check-listing-prerequisites", "get", "/product/202312/prerequisites"),
+        ("add-external-order-references", "post", "/order/202406/orders/external_orders"),
+        ("get-external-order-references", "get", "/order/202406/orders/{order_id}/external_orders"),
+        ("create-conversation", "post", "/customer_service/202309/conversations"),
+        ("send-message", "post", TALK),
+        ("get-conversation-messages", "get", "/customer_service/202309/conversations/{conversation_id}/messages"),
     ],
 )
 def test_members_have_the_types_of_the_official_sample(sample: str, method: str, path: str) -> None:
@@ -235,6 +296,8 @@ def test_official_requests_pass_the_door(sample: str) -> None:
     query.update(
         {name: value for name, value in (("sort_field", "update_time"), ("sort_order", "ASC")) if name in query}
     )
+    if "platform" in query:
+        query["platform"] = "SHOPIFY"
     body = official["request_sample"]
     if sample == "update-shop-webhook":
         assert body["address"].startswith("https://")

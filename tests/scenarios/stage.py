@@ -34,7 +34,16 @@ MARKETS = {
 }
 """Settings of the simulated shop by market; VN ships by package, the others by order."""
 
-WRITES = ("orders.create", "orders.update", "packages.mark_shipped", "packages.ship", "fulfillments.create")
+WRITES = (
+    "orders.create",
+    "orders.update",
+    "packages.mark_shipped",
+    "packages.ship",
+    "packages.split",
+    "packages.update_tracking",
+    "orders.update_tracking",
+    "fulfillments.create",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from daemon.flows.operator import retry
+from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.logistics import US_PROVIDERS
 from tests.scenarios.stage import (
     HOUR,
@@ -140,24 +141,49 @@ def _send_again(world: World, order_id: str, part: int) -> str:
     return str(made["fulfillmentId"])
 
 
-@pytest.mark.parametrize("apart_s", [0.0, 150.0])
+@pytest.mark.parametrize("market", ["US", "VN"])
+def test_one_number_on_packages_of_different_lines_told_together_is_one_package(market: str) -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, *FIVE)
+        carrier = {"US": "UPS", "VN": "J&T Express"}[market]
+        made = [fulfill(world, order_id, lines, carrier, "PX-0000001") for lines in ({"SKU-A": 3}, {"SKU-B": 2})]
+        await world.live(10 * MINUTE)
+        assert {standing(world, "fulfillments", key) for key in made} == {"done"}
+        assert units_shipped(world, order_id) == {"PX-0000001": ["SKU-A"] * 3 + ["SKU-B"] * 2}
+        assert writes(world)["packages.mark_shipped"] + writes(world)["packages.ship"] == 1
+        assert opened(world) == {}
+
+    play(story, tiktok=shop(market))
+
+
+def test_one_number_for_packages_of_several_orders() -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        orders = [world.tiktok.place_order(["SKU-A"], buyer_id=f"70214368104682{n:05d}") for n in range(21)]
+        await world.live(HOUR + 5 * MINUTE)
+        made = [fulfill(world, order_id, None, "UPS", "PX-0000001") for order_id in orders]
+        await world.live(10 * MINUTE)
+        assert [standing(world, "fulfillments", key) for key in made].count("done") == 20
+        assert set(opened(world)) == {"duplicate_tracking"}
+        assert len(world.tiktok.called("packages.mark_shipped")) == 21
+
+    play(story)
+
+
+@pytest.mark.parametrize("apart_s", [150.0, 600.0])
 def test_the_same_number_on_two_packages_is_said_and_no_loop(apart_s: float) -> None:
     async def story(world: World) -> None:
         await world.start()
         order_id = await released(world, *FIVE)
         fulfill(world, order_id, {"SKU-A": 1}, "UPS", ups(order_id))
-        await asyncio.sleep(0.1)
-        if apart_s:
-            await world.live(apart_s)
+        await world.live(apart_s)
         second = fulfill(world, order_id, {"SKU-B": 2}, "UPS", ups(order_id))
         await world.live(30 * MINUTE)
-        assert units_shipped(world, order_id) in (
-            {ups(order_id): ["SKU-A"]},
-            {ups(order_id): ["SKU-B", "SKU-B"]},
-        )
+        assert units_shipped(world, order_id) == {ups(order_id): ["SKU-A"]}
         assert set(opened(world)) == {"duplicate_tracking"}
         assert len(world.tiktok.called("packages.mark_shipped")) == 1
-        assert not apart_s or standing(world, "fulfillments", second) == "dead"
+        assert standing(world, "fulfillments", second) == "dead"
 
     play(story)
 
@@ -180,14 +206,84 @@ def test_units_of_one_sku_that_tiktok_will_not_split_are_said_and_the_others_go_
     play(story, tiktok=shop(market, split_units=False))
 
 
-def test_a_part_of_a_package_where_packages_exist_already_asks_for_a_split() -> None:
+@pytest.mark.parametrize("apart_s", [0.0, 150.0])
+def test_a_part_of_a_package_is_split_off_where_packages_exist_already(apart_s: float) -> None:
     async def story(world: World) -> None:
         await world.start()
         order_id = await released(world, *FIVE)
-        made = fulfill(world, order_id, {"SKU-A": 1}, "J&T Express", "PX-0000001")
+        made = []
+        for part, lines in enumerate(({"SKU-A": 3}, {"SKU-B": 2})):
+            made.append(fulfill(world, order_id, lines, "J&T Express", f"PX-000000{part}"))
+            await world.live(apart_s)
         await world.live(10 * MINUTE)
-        assert set(opened(world, made)) == {"split_needed"}
-        assert writes(world)["packages.ship"] == 0
+        assert {standing(world, "fulfillments", key) for key in made} == {"done"}
+        assert writes(world)["packages.split"] == 1
+        assert writes(world)["packages.ship"] == 2
+        assert units_shipped(world, order_id) == {"PX-0000000": ["SKU-A"] * 3, "PX-0000001": ["SKU-B"] * 2}
+        assert opened(world) == {}
+        assert differences(world) == []
+
+    play(story, tiktok=shop("VN"))
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_three_packages_at_once_need_one_split_and_are_told_where_units_cannot_be_split(units: bool) -> None:
+    """Units of one SKU apart: where only whole SKUs may be split that one is said, and the others go out."""
+
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, *FIVE)
+        lines = ({"SKU-A": 1}, {"SKU-B": 2}, {"SKU-A": 2})
+        made = [fulfill(world, order_id, one, "J&T Express", f"PX-000000{part}") for part, one in enumerate(lines)]
+        await world.live(10 * MINUTE)
+        if units:
+            assert opened(world) == {}
+            assert writes(world)["packages.split"] == 1
+            assert len(units_shipped(world, order_id)) == 3
+            assert differences(world) == []
+            return
+        assert units_shipped(world, order_id) == {"PX-0000001": ["SKU-B"] * 2}
+        assert [standing(world, "fulfillments", key) for key in made] == ["dead", "done", "dead"]
+        assert "all 3 of SKU-A can go in one package" in opened(world, made[0])["split_refused"]
+
+    play(story, tiktok=shop("VN", split_units=units))
+
+
+def test_a_second_split_after_something_left_is_tiktoks_to_refuse() -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, "SKU-A", "SKU-B", "SKU-C")
+        fulfill(world, order_id, {"SKU-A": 1}, "J&T Express", "PX-0000001")
+        await world.live(5 * MINUTE)
+        made = fulfill(world, order_id, {"SKU-B": 1}, "J&T Express", "PX-0000002")
+        await world.live(HOUR)
+        assert "what is left of the order can go in one package" in opened(world, made)["split_refused"]
+        assert writes(world)["packages.split"] == 1
+        assert len(units_shipped(world, order_id)) == 1
+
+    play(story, tiktok=shop("VN"))
+
+
+@pytest.mark.parametrize("operation", ["packages.split", "packages.ship"])
+@pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.RESET])
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_lost_answer_neither_splits_nor_ships_twice(operation: str, kind: FaultKind, killed: bool) -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, *FIVE)
+        world.faults["tiktok"].add(Fault(kind, operation))
+        made = fulfill(world, order_id, {"SKU-A": 3}, "J&T Express", "PX-0000001")
+        while not world.tiktok.called(operation):
+            await world.live(1)
+        if killed:
+            await world.kill()
+            await world.start()
+        await world.live(10 * MINUTE)
+        assert standing(world, "fulfillments", made) == "done"
+        assert (writes(world)["packages.split"], writes(world)["packages.ship"]) == (1, 1)
+        assert units_shipped(world, order_id) == {"PX-0000001": ["SKU-A"] * 3}
+        assert len(world.tiktok.order(order_id).package_ids) == 2
+        assert opened(world) == {}
 
     play(story, tiktok=shop("VN"))
 

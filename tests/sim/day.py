@@ -2,8 +2,8 @@
 
 Every day has orders that are held, edited in the last minute, cancelled on either side (`day_cancels.py`), paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
-bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle. At the day's end
-everything heals and settles.
+bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
+of some special kind, and many have fees. At the day's end everything heals and settles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import day_cancels
+from tests.sim import day_cancels, kinds, packing
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -55,6 +55,9 @@ class Diary:
     """Order -> pieces that people in Pipe17 canceled or took out, or that a warehouse rejected."""
     cancelled_late: set[str] = field(default_factory=set)
     """Of these, the orders that were canceled in Pipe17 when a warehouse was at it."""
+    shelf: packing.Shelf = field(default_factory=packing.Shelf)
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Order -> what kind of order it is, "" for a plain one (`sim/kinds.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ async def play(world: World, weather: Weather) -> Diary:
     acts: list[tuple[float, Callable[[], Awaitable[None]]]] = []
     for _ in range(weather.orders):
         acts.append((rng.uniform(0, weather.hours * HOUR_S * 0.7), lambda: _order(world, diary, rng)))
+    for _ in range(weather.orders // 10):
+        acts.append((rng.uniform(0, weather.hours * HOUR_S * 0.6), lambda: _pair(world, diary, rng)))
     for at_s in (rng.uniform(0, weather.hours * HOUR_S) for _ in range(weather.crashes)):
         acts.append((at_s, lambda: _plan_crash(world, rng)))
     for side in ("tiktok", "pipe17"):
@@ -119,8 +124,10 @@ async def _owner(world: World) -> None:
 async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     tiktok = world.tiktok
     units = [rng.choice(("SKU-A", "SKU-B", "SKU-C", BUNDLE)) for _ in range(rng.choice((1, 1, 2, 3, 5)))]
-    order_id = tiktok.place_order(units, paid=rng.random() > 0.15)
+    drawn = kinds.draw(world, len(diary.orders), units)
+    order_id = tiktok.place_order(**drawn, paid=rng.random() > 0.15)
     diary.orders.append(order_id)
+    diary.kinds[order_id] = drawn["kind"]
     if tiktok.order(order_id).paid_ms is None:
         await asyncio.sleep(rng.uniform(60, 2 * HOUR_S))
         if rng.random() < 0.3:
@@ -145,21 +152,20 @@ async def _order(world: World, diary: Diary, rng: random.Random) -> None:
         await _ship(world, diary, rng, order_id)
 
 
+async def _pair(world: World, diary: Diary, rng: random.Random) -> None:
+    diary.orders += await packing.pair(world, diary.shelf, rng)
+
+
 async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -> None:
     """The warehouse sends what Pipe17 asks it to, in one or more packages."""
-    for _ in range(40):
-        known = world.pipe17.order_of(order_id) is not None
-        open_requests = [
-            shipment
-            for shipment in (world.pipe17.shipments_of(order_id) if known else ())
-            if shipment["status"] in ("readyForFulfillment", "sentToFulfillment")
-        ]
-        if open_requests:
-            break
-        await asyncio.sleep(300)
-    else:
+    moved = order_id in diary.old_street
+    await packing.before_shipping(world, diary.shelf, rng, order_id, moved=moved)
+    open_requests = await packing.open_requests(world, order_id)
+    if not open_requests:
         return
     world.pipe17.send_shipments(order_id)
+    await packing.while_shipping(world, rng, order_id, moved=moved)
+    sent = []
     for shipment in open_requests:
         parcels: list[dict[str, int]] = [{}]
         for line in shipment["lineItems"]:
@@ -176,6 +182,8 @@ async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -
             number = f"9400{rng.randrange(10**16):016d}"
             made = world.pipe17.fulfill(shipment["shipmentId"], parcel, rng.choice(CARRIERS), number)
             diary.fulfillments[str(made["fulfillmentId"])] = order_id
+            sent.append(made)
+    await packing.corrected(world, diary.shelf, rng, order_id, sent)
 
 
 def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> None:

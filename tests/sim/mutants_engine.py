@@ -54,7 +54,7 @@ def _no_intent() -> Iterator[None]:
 
     statements = {"outbox_claim": claim, "mutant_requeue": requeue}
     with (
-        mock.patch.dict("daemon.store.database.SQL", statements),
+        mock.patch.dict("daemon.store.writer.SQL", statements),
         mock.patch.object(attempts, "_now", now),
         mock.patch.object(outbox, "recover", recover),
         mock.patch.object(outbox, "book", return_value=None),

@@ -25,7 +25,7 @@ Scenario = Callable[[], list[str]]
 def a_day(seed: int) -> list[str]:
     """A random day in a world with its own answers to what the contracts leave open, and a restart after it."""
     odd = random.Random(f"options-{seed}")
-    tiktok = _some_tiktok(odd)
+    tiktok = _some_tiktok(odd, random.Random(f"late-{seed}"))
     tiktok.cancel_takes_ms = random.Random(f"cancels-{seed}").choice((0, 45_000))
     pipe17 = _some_pipe17(odd, whole_orders=not tiktok.unit_split)
 
@@ -42,13 +42,15 @@ def a_day(seed: int) -> list[str]:
     return run_virtual(live)
 
 
-def _some_tiktok(odd: random.Random) -> TikTokOptions:
+def _some_tiktok(odd: random.Random, late: random.Random) -> TikTokOptions:
     return TikTokOptions(
         region=odd.choice(("US", "US", "GB", "DE", "SG")),
         on_hold=odd.random() < 0.8,
         rotate_refresh=odd.random() < 0.5,
         access_token_ms=odd.choice((604_800_000, 3_600_000)),
         index_lag_ms=odd.choice((0, 30_000)),
+        address_late_ms=late.choice((0, 0, 0, 90_000, 900_000)),
+        release_early_ms=late.choice((0, 1_800_000)),
     )
 
 

@@ -6,10 +6,15 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_cancellations, mutants_engine
+from tests.sim import mutants_cancellations, mutants_engine, mutants_orders, mutants_shipping
 from tests.sim.bug_bank import Mutant
 
-MUTANTS = (*mutants_engine.MUTANTS, *mutants_cancellations.MUTANTS)
+MUTANTS = (
+    *mutants_engine.MUTANTS,
+    *mutants_orders.MUTANTS,
+    *mutants_shipping.MUTANTS,
+    *mutants_cancellations.MUTANTS,
+)
 
 pytestmark = pytest.mark.sim
 

@@ -12,8 +12,8 @@ from daemon.core.lifecycle import State
 from daemon.core.owed import Change, Outcome, Owed, Settled, Wanted
 from daemon.core.verdicts import Failure
 from daemon.store import attempts, outbox
-from daemon.store.database import Tx, _Batcher
 from daemon.store.migrate import migrate
+from daemon.store.writer import Batcher, Tx
 
 T = TypeVar("T")
 NOW_MS = 1_767_218_400_000
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=256)
         migrate(self.connection)
-        self._batcher = _Batcher(self.connection, None)
+        self._batcher = Batcher(self.connection, None)
         self.now_ms = NOW_MS
 
     def do(self, work: Callable[[Tx], T]) -> T:

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from daemon.errors import StoreClosed, StoreError, StoreLocked, StoreTooNew
-from daemon.store import database as database_module
-from daemon.store import facts
+from daemon.store import facts, writer
 from daemon.store.database import Database, Tx
 
 BOTH = pytest.mark.parametrize("inline", [True, False], ids=["inline", "threaded"])
@@ -246,7 +245,7 @@ async def test_both_writers_answer_alike(tmp_path: Path) -> None:
 
 
 async def test_a_batch_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "BATCH_MAX", 10)
+    monkeypatch.setattr(writer, "BATCH_MAX", 10)
     hook = Hook()
     hook.gate = threading.Event()
     database = await _open(tmp_path / "store.db", inline=False, hook=hook)

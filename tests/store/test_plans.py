@@ -39,6 +39,9 @@ BY_INDEX = {
     "exceptions_expire": "exceptions_closed",
     "exceptions_open": "exceptions_open",
     "hints_waiting": "hints_waiting",
+    "hints_waiting_count": "hints_waiting",
+    "hints_waiting_kinds": "hints_waiting",
+    "hints_put_away": "hints_waiting",
     "hints_expire": "hints_handled",
     "set_aside_expire": "set_aside_age",
 }

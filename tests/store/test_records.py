@@ -113,15 +113,26 @@ def test_facts_are_remembered_by_name(bench: Bench) -> None:
     assert bench.do(facts.everything) == {"shop": {"id": "7496"}, "empty": ""}
 
 
+def test_hints_of_a_flow_that_does_not_run_are_put_away(bench: Bench) -> None:
+    for number, kind in enumerate(["orders", "orders", "returns"]):
+        bench.do(lambda tx, n=number, kind=kind: hints.add(tx, hints.Hint(f"n{n}", kind, "1"), NOW_MS))  # type: ignore[misc]
+    assert bench.do(lambda tx: hints.crowded(tx, "orders", 2))
+    assert not bench.do(lambda tx: hints.crowded(tx, "orders", 3))
+    bench.do(lambda tx: hints.put_away_strangers(tx, {"orders"}, NOW_MS))
+    assert len(bench.do(lambda tx: hints.waiting(tx, "orders", 10))) == 2
+    assert bench.do(lambda tx: hints.waiting(tx, "returns", 10)) == []
+
+
 def test_a_notification_is_stored_once_and_handled_once(bench: Bench) -> None:
     hint = hints.Hint("7001", "orders", "576")
     assert bench.do(lambda tx: hints.add(tx, hint, NOW_MS))
     assert not bench.do(lambda tx: hints.add(tx, hints.Hint("7001", "orders", "other"), NOW_MS + 1))
     bench.do(lambda tx: hints.add(tx, hints.Hint("7002", "orders", "577"), NOW_MS - 1))
-    assert [one.notification_id for one in bench.do(lambda tx: hints.waiting(tx, 10))] == ["7002", "7001"]
-    assert bench.do(lambda tx: hints.waiting(tx, 1))[0].subject == "577"
+    assert [one.notification_id for one in bench.do(lambda tx: hints.waiting(tx, "orders", 10))] == ["7002", "7001"]
+    assert bench.do(lambda tx: hints.waiting(tx, "orders", 1))[0].subject == "577"
+    assert bench.do(lambda tx: hints.waiting(tx, "returns", 10)) == []
     bench.do(lambda tx: hints.handled(tx, ["7001", "7002"], NOW_MS))
-    assert bench.do(lambda tx: hints.waiting(tx, 10)) == []
+    assert bench.do(lambda tx: hints.waiting(tx, "orders", 10)) == []
     assert not bench.do(lambda tx: hints.add(tx, hint, NOW_MS + 2)), "remembered against duplicates"
     bench.do(lambda tx: tx.run("hints_expire", (NOW_MS + 1,)))
     assert bench.do(lambda tx: hints.add(tx, hint, NOW_MS + 3))

@@ -9,6 +9,9 @@ from typing import Any
 
 from daemon.core.assumption import Assumption
 from daemon.core.cancellations import ANSWER_ELSEWHERE
+from daemon.core.money import WITHOUT_CENTS
+from daemon.core.order_kinds import DIGITAL, VIRTUAL
+from daemon.core.totals import PERHAPS_CONTAINED, TAX_ON_TOP
 
 LOST_REFRESH_IS_TRIED_AGAIN = Assumption(
     "TT-01",
@@ -53,21 +56,44 @@ SANDBOX_QUOTA_SLIDES = Assumption(
 READ_PERMISSION_IS_PER_RECORD = Assumption(
     "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
 )
+CHARGES_PERHAPS_CONTAINED = Assumption(
+    "TT-31",
+    PERHAPS_CONTAINED,
+    "All charges are paid on top of goods, shipping and tax; only insurance tax, distance fees, deposits and the "
+    "service fee of a payment discount may be contained in another amount. Each order's total decides.",
+)
+PRICES_BEFORE_TAX = Assumption(
+    "TT-32",
+    TAX_ON_TOP,
+    "Prices in USD come before tax, all others contain it. Each order's total decides; this only says what is tried "
+    "first.",
+)
+CURRENCIES_WITHOUT_CENTS = Assumption(
+    "TT-33",
+    WITHOUT_CENTS,
+    "Amounts in dong are whole (seen live), and so are those in yen and rupiah. It matters only where a bundle's price "
+    "is split, and an amount that has cents all the same is split to the cent.",
+)
+DIGITAL_ORDERS_NEED_NO_SHIPPING = Assumption(
+    "TT-34",
+    (DIGITAL, VIRTUAL),
+    "Orders of the digital shipping type or of order type VIRTUAL_ORDER are delivered without a parcel and without us.",
+)
 
 CANCEL_ANSWER_ELSEWHERE = Assumption(
-    "TT-31",
+    "TT-41",
     ANSWER_ELSEWHERE,
     "A buyer's cancel request must be answered within 24 hours in the US and 48 elsewhere, else TikTok grants it. Used "
     "only where the deadline that TikTok names with the request cannot be read.",
 )
 APPROVAL_KEY_REPLAYS = Assumption(
-    "TT-32",
+    "TT-42",
     True,
     "Approving a cancel request again with the same idempotency key is answered as a success; we keep one key per "
     "request.",
 )
 CANCEL_SHOWS_ON_THE_ORDER = Assumption(
-    "TT-33",
+    "TT-43",
     True,
     "A seller's cancel is through when the units are cancelled on the order. Until then it is looked at again, no "
     "second cancel is sent and no tracking number goes out.",
@@ -87,4 +113,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     CANCEL_ANSWER_ELSEWHERE,
     APPROVAL_KEY_REPLAYS,
     CANCEL_SHOWS_ON_THE_ORDER,
+    CHARGES_PERHAPS_CONTAINED,
+    PRICES_BEFORE_TAX,
+    CURRENCIES_WITHOUT_CENTS,
+    DIGITAL_ORDERS_NEED_NO_SHIPPING,
 )

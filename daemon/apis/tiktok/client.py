@@ -20,13 +20,15 @@ from daemon.apis.tiktok.auth import TokenKeeper, TokenMemory
 from daemon.apis.tiktok.cancelling import Cancelling
 from daemon.apis.tiktok.grants import App
 from daemon.apis.tiktok.operations import OPERATIONS
+from daemon.apis.tiktok.references import References
 from daemon.apis.tiktok.session import SYSTEM, Session, judge
 from daemon.apis.tiktok.shops import Shop
 from daemon.apis.tiktok.signing import joined
+from daemon.apis.tiktok.talk import Talk
 from daemon.clock import Clock
 from daemon.core.carriers import Provider
 from daemon.core.lanes import Lane
-from daemon.core.reading import BadShape, identifier, record, records, required_text, text
+from daemon.core.reading import BadShape, flag, identifier, record, records, required_text, text, whole
 from daemon.core.tiktok_errors import ORDER_NOT_OURS
 from daemon.errors import ApiError
 
@@ -90,6 +92,16 @@ class TikTok:
     def at(self, lane: Lane) -> TikTok:
         """The same client; its calls ride in `lane`."""
         return TikTok(self._session, lane)
+
+    @property
+    def talk(self) -> Talk:
+        """Conversations with buyers."""
+        return Talk(self._session, self._lane)
+
+    @property
+    def references(self) -> References:
+        """Other systems' ids of orders, kept at TikTok."""
+        return References(self._session, self._lane)
 
     @property
     def keeper(self) -> TokenKeeper:
@@ -180,6 +192,58 @@ class TikTok:
         """Ship a package that exists already with the seller's own carrier (SEA, LATAM)."""
         shipment = {"self_shipment": {"tracking_number": tracking_number, "shipping_provider_id": provider_id}}
         await self._session.call("packages.ship", self._lane, ids={"package_id": package_id}, body=lambda _: shipment)
+
+    async def hand_over_package(self, package_id: str) -> None:
+        """Ship a package that TikTok carries (SEA, LATAM): dropped off where offered, else picked up in a slot."""
+        body: dict[str, Any] = {"handover_method": "DROP_OFF"}
+        data = await self._session.call("packages.hand_over", self._lane, ids={"package_id": package_id})
+        try:
+            offered = record(data, "data")
+            slots = [slot for slot in records(offered, "pickup_slots") if slot.get("avaliable", True)]
+            if not flag(offered, "can_drop_off") and slots:
+                slot = {name: whole(slots[0], name) for name in ("start_time", "end_time")}
+                body = {"handover_method": "PICKUP", "pickup_slot": slot}
+        except BadShape as shape:
+            raise self._misshapen("packages.hand_over", shape) from None
+        await self._session.call("packages.ship", self._lane, ids={"package_id": package_id}, body=lambda _: body)
+
+    async def update_tracking(self, tracking_number: str, provider_id: str, *, order_id: str, package_id: str) -> None:
+        """Change the number of what has left: of an order that is one package, or of a package (`order_id` "")."""
+        older: dict[str, Any] = {"tracking_number": tracking_number, "shipping_provider_id": provider_id}
+        newer: dict[str, Any] = {"shipping_info_list": [dict(older)]}
+        if order_id:
+            ids = {"order_id": order_id}
+            await self._session.call("orders.update_tracking", self._lane, ids=ids, body=lambda _: older)
+            return
+        ids = {"package_id": package_id}
+        await self._session.call(
+            "packages.update_tracking", self._lane, ids=ids, body=lambda version: (older, newer)[version]
+        )
+
+    async def why_whole(self, order_id: str) -> str:
+        """Why TikTok does not let the order be split, in its words; "" when it does."""
+        data = await self._session.call("packages.split_attributes", self._lane, params={"order_ids": order_id})
+        try:
+            for row in records(record(data, "data"), "split_attributes"):
+                if identifier(row, "order_id") == order_id and not flag(row, "can_split"):
+                    return text(row, "reason") or "no reason given"
+        except BadShape as shape:
+            raise self._misshapen("packages.split_attributes", shape) from None
+        return ""
+
+    async def split(self, order_id: str, groups: Sequence[Sequence[str]]) -> list[str]:
+        """Put these groups of units into packages of their own; the ids of the packages, in that order."""
+        named = {str(number): list(group) for number, group in enumerate(groups, 1)}
+        wanted = {"splittable_groups": [{"id": key, "order_line_item_ids": ids} for key, ids in named.items()]}
+        data = await self._session.call("packages.split", self._lane, ids={"order_id": order_id}, body=lambda _: wanted)
+        try:
+            rows = records(record(data, "data"), "packages")
+            made = {identifier(row, "splittable_group_id"): required_text(row, "id") for row in rows}
+            if not made.keys() >= named.keys():
+                raise BadShape("packages", "lacks one of the groups")
+        except BadShape as shape:
+            raise self._misshapen("packages.split", shape) from None
+        return [made[key] for key in named]
 
     async def package(self, package_id: str) -> dict[str, Any]:
         """A package as TikTok has it: status, tracking number, provider, unit ids."""

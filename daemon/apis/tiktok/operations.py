@@ -27,9 +27,13 @@ class Operation:
 _AUTHORIZATION = "seller.authorization.info"
 _ORDERS = "seller.order.info"
 _FULFILLMENT = "seller.fulfillment.basic"
+_PACKING = "seller.fulfillment.package.write"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
 _AFTERSALES = "seller.return_refund.basic"
+_REFERENCES_READ = "seller.order.ext_ref.read"
+_REFERENCES_WRITE = "seller.order.ext_ref.write"
+_SERVICE = "seller.customer_service"
 
 _TABLE = (
     Operation("shops.list", "GET", ("/authorization/202309/shops",), _AUTHORIZATION, cipher=False),
@@ -43,6 +47,28 @@ _TABLE = (
         write=True,
     ),
     Operation("packages.ship", "POST", ("/fulfillment/202309/packages/{package_id}/ship",), _FULFILLMENT, write=True),
+    Operation(
+        "orders.update_tracking",
+        "POST",
+        ("/fulfillment/202309/orders/{order_id}/shipping_info/update",),
+        _LOGISTICS,
+        write=True,
+    ),
+    Operation(
+        "packages.update_tracking",
+        "POST",
+        (
+            "/fulfillment/202309/packages/{package_id}/shipping_info/update",
+            "/fulfillment/202610/packages/{package_id}/shipping_info/update",
+        ),
+        _FULFILLMENT,
+        write=True,
+    ),
+    Operation("packages.split_attributes", "GET", ("/fulfillment/202309/orders/split_attributes",), _PACKING),
+    Operation("packages.split", "POST", ("/fulfillment/202309/orders/{order_id}/split",), _PACKING, write=True),
+    Operation(
+        "packages.hand_over", "GET", ("/fulfillment/202309/packages/{package_id}/handover_time_slots",), _FULFILLMENT
+    ),
     Operation("packages.get", "GET", ("/fulfillment/202309/packages/{package_id}",), _FULFILLMENT),
     Operation(
         "providers.list", "GET", ("/logistics/202309/delivery_options/{option_id}/shipping_providers",), _LOGISTICS
@@ -80,6 +106,21 @@ _TABLE = (
         ),
         _AFTERSALES,
     ),
+    Operation("references.add", "POST", ("/order/202406/orders/external_orders",), _REFERENCES_WRITE, write=True),
+    Operation("references.get", "GET", ("/order/202406/orders/{order_id}/external_orders",), _REFERENCES_READ),
+    # Making a conversation that exists gives its id again, so a lost answer needs no look-up.
+    Operation("conversations.open", "POST", ("/customer_service/202309/conversations",), _SERVICE),
+    Operation(
+        "messages.send",
+        "POST",
+        (
+            "/customer_service/202606/conversations/{conversation_id}/messages",
+            "/customer_service/202309/conversations/{conversation_id}/messages",
+        ),
+        _SERVICE,
+        write=True,
+    ),
+    Operation("messages.list", "GET", ("/customer_service/202309/conversations/{conversation_id}/messages",), _SERVICE),
     Operation("prerequisites.check", "GET", ("/product/202312/prerequisites",), _PRODUCTS),
 )
 

@@ -8,7 +8,7 @@ is only ever a hint to read something again. Check the bytes as they came in, be
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -25,10 +25,15 @@ class Topic(IntEnum):
     ORDER_STATUS = 1
     RECIPIENT_ADDRESS = 3
     PACKAGE = 4
+    PRODUCT_STATUS = 5
     DEAUTHORIZED = 6
     AUTHORIZATION_EXPIRING = 7
     CANCELLATION = 11
     RETURN = 12
+    PRODUCT_INFORMATION = 15
+    PRODUCT_CREATION = 16
+    PRODUCT_CATEGORY = 18
+    PRODUCT_AUDIT = 37
 
 
 ORDER_EVENTS: tuple[str, ...] = (
@@ -41,16 +46,32 @@ ORDER_EVENTS: tuple[str, ...] = (
 )
 """The event types we register for orders and for the grant itself."""
 
+PRODUCT_EVENTS: tuple[str, ...] = (
+    "PRODUCT_STATUS_CHANGE",
+    "PRODUCT_INFORMATION_CHANGE",
+    "PRODUCT_CREATION",
+    "PRODUCT_CATEGORY_CHANGE",
+    "PRODUCT_AUDIT_STATUS_CHANGE",
+)
+"""What a running flow `products` wants to hear of besides."""
+
+
+def events_for(flows: Collection[str]) -> tuple[str, ...]:
+    """The event types to register when these flows run."""
+    return ORDER_EVENTS + (PRODUCT_EVENTS if "products" in flows else ())
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One delivery. `key` is the same for every repeat of it; `order_ids` are the orders it speaks of."""
+    """One delivery. `key` is the same for every repeat of it; `order_ids` are the orders it speaks of, `product_id`
+    the product, "" where it speaks of none."""
 
     topic: int
     key: str
     shop_id: str
     timestamp_s: int
     order_ids: tuple[str, ...]
+    product_id: str
     data: Mapping[str, Any]
 
 
@@ -73,13 +94,13 @@ def read(body: bytes) -> Notification:
     if topic is None:
         raise BadShape("type", "is missing")
     data = record(raw.get("data") or {}, "data")
-    order_ids = _order_ids(data)
+    order_ids, product_id = _order_ids(data), identifier(data, "product_id")
     timestamp_s = whole(raw, "timestamp") or 0
     key = (
         identifier(raw, "tts_notification_id")
-        or f"{topic}:{','.join(order_ids)}:{whole(data, 'update_time') or timestamp_s}"
+        or f"{topic}:{','.join(order_ids) or product_id}:{whole(data, 'update_time') or timestamp_s}"
     )
-    return Notification(topic, key, identifier(raw, "shop_id"), timestamp_s, order_ids, data)
+    return Notification(topic, key, identifier(raw, "shop_id"), timestamp_s, order_ids, product_id, data)
 
 
 def _order_ids(data: Mapping[str, Any]) -> tuple[str, ...]:

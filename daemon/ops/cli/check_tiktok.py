@@ -11,7 +11,7 @@ from typing import Any
 
 from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.shops import Shop
-from daemon.apis.tiktok.webhooks import ORDER_EVENTS
+from daemon.apis.tiktok.webhooks import events_for
 from daemon.assembly import Parts
 from daemon.core.tokens import TokenPair
 from daemon.core.verdicts import Reauth
@@ -127,9 +127,10 @@ async def _check_webhooks(parts: Parts) -> Finding:
         registered = await parts.tiktok.webhooks()
     except ApiError as error:
         return _scope_or(error, "webhooks.list")
-    missing = [event for event in ORDER_EVENTS if registered.get(event) != address]
+    events = events_for({flow.name for flow, _ in parts.flows})
+    missing = [event for event in events if registered.get(event) != address]
     if not missing:
-        return ok("webhooks", f"{len(ORDER_EVENTS)} event types go to {address}")
+        return ok("webhooks", f"{len(events)} event types go to {address}")
     what = f"{', '.join(missing)} do not go to {address}"
     return warn("webhooks", what, "the daemon registers them while it runs; until then polling finds every change")
 

@@ -1,5 +1,8 @@
 """`trace ID`: everything about one order: both sides' ids, why it waits, when it is tried next, its timeline.
 
+What TikTok changed too late for Pipe17 is named; `--personal` shows both versions, addresses and all, out of the store
+of this machine. The web side never does.
+
 The id may be a TikTok order, a Pipe17 order, a fulfillment or a package; all lead to the order.
 """
 
@@ -26,11 +29,14 @@ _KIND = {
 def trace_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `trace`."""
     parser.add_argument("id", metavar="ID", help="an order, fulfillment or package id of either side")
+    parser.add_argument(
+        "--personal", action="store_true", help="also show addresses that TikTok changed too late, old and new"
+    )
 
 
 def trace(args: argparse.Namespace) -> int:
     """Print it; 1 when nothing is known by this id."""
-    found, daemon = read(args, lambda reader: reports.trace(reader, args.id.strip()))
+    found, daemon = read(args, lambda reader: reports.trace(reader, args.id.strip(), personal=args.personal))
     if found is None:
         raise Ended(
             f"nothing is known by the id {args.id}: it may belong to another channel, be older than "
@@ -52,6 +58,8 @@ def _print(found: dict[str, Any], now_ms: int) -> None:
         print(f"\n{row['flow']}\n{pairs(_record(row, now_ms))}")
     for one in found["exceptions"]:
         print(f"\nexception {one['code']}\n{pairs(_exception(one, now_ms))}")
+    for edit in found["edits"]:
+        print(f"\nchanged at TikTok too late ({edit['code']}, {times.instant(edit['at_ms'])})\n{_versions(edit)}")
     lines = [
         (times.instant(line["at_ms"]), line["flow"], line["key"], line["event"], line["detail"])
         for line in found["timeline"]
@@ -77,6 +85,14 @@ def _record(row: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
         ("  changed", f"{times.ago(row['changed_at_ms'], now_ms)} {_at(row['changed_at_ms'])}"),
         *((f"  {name}", value) for name, value in row["result"].items()),
     ]
+
+
+def _versions(edit: dict[str, Any]) -> str:
+    """Which members differ; what they are on either side where that was asked for."""
+    if "before" not in edit:
+        return f"  {', '.join(edit['members'])}; `--personal` shows both versions"
+    rows = [(name, str(edit["before"][name]), str(edit["after"][name])) for name in edit["members"]]
+    return table(("member", "in Pipe17", "at TikTok"), rows)
 
 
 def _exception(one: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:

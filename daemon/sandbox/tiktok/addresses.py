@@ -3,7 +3,8 @@
     UNPAID, ON_HOLD               nothing: members empty (or, at random, masked), no `district_info`
     seller-shipped                clear while it must be shipped; masked when CANCELLED, and 30 days after COMPLETED
     shipped by the platform       phone and street masked in every status
-    fulfilled by TikTok           nearly everything masked
+    fulfilled by the platform     nearly everything masked
+    up to `address_late_ms` late  masked where it should be clear already (no page promises that it is there at once)
 
 The mask is `*`. The state and the country stay readable in every mask.
 """
@@ -29,17 +30,19 @@ class Sight(Enum):
     STREET_MASKED = "street_masked"
 
 
-def sight_of(order: Order, now_ms: int) -> Sight:
+def sight_of(order: Order, now_ms: int, late_ms: int = 0) -> Sight:
     """What the seller sees of this order's address now."""
     if order.status in ("UNPAID", "ON_HOLD"):
         return Sight.EMPTY
-    if order.fulfillment_type == "FULFILLMENT_BY_TIKTOK":
+    if order.fulfillment_type != "FULFILLMENT_BY_SELLER":
         return Sight.MASKED
     if order.shipping_type == "TIKTOK":
         return Sight.STREET_MASKED
     if order.status == "CANCELLED":
         return Sight.MASKED
     if order.completed_ms is not None and now_ms - order.completed_ms >= FORGOTTEN_AFTER_MS:
+        return Sight.MASKED
+    if late_ms and order.paid_ms is not None and now_ms < (order.hold_until_ms or order.paid_ms) + late_ms:
         return Sight.MASKED
     return Sight.CLEAR
 

@@ -12,13 +12,15 @@ from random import Random
 from typing import Any
 
 from daemon.sandbox.tiktok.cancellations import PENDING
-from daemon.sandbox.tiktok.logistics import OPTION_NAMES, Logistics
+from daemon.sandbox.tiktok.logistics import OPTION_NAMES, SELLER_OPTION, Logistics
 from daemon.sandbox.tiktok.market import Market
-from daemon.sandbox.tiktok.options import HOUR_MS, MARK_REGIONS
+from daemon.sandbox.tiktok.options import HOUR_MS, MARK_REGIONS, TikTokOptions
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 
 CORRECTION_MS = 72 * HOUR_MS
+LABEL_PROVIDER = ("6617675021119438849", "TT Virtual express")
+"""Who carries parcels with TikTok's label here."""
 ORDERS_PER_TRACKING_NUMBER = 20
 
 
@@ -40,7 +42,9 @@ class Fulfillment:
             raise Refused(21011029, "order does not belong to fulfill unit")
         if self._options.region not in MARK_REGIONS:
             raise Refused(21008106, "This interface cannot be used in this region.")
-        self._may_ship(order)
+        if order.shipping_type == "TIKTOK":
+            raise Refused(21011004, "This API cannot be used for packages that are not shipped by sellers.")
+        self.may_ship(order)
         units, parts = self._named(order, ask.body)
         carried = ask.body
         if "shipping_info_list" in ask.body:
@@ -50,8 +54,8 @@ class Fulfillment:
         number, provider = carried["tracking_number"], carried["shipping_provider_id"]
         name, warning = self._logistics.check_carried(order.delivery_option_id, number, provider)
         self._check_number(order, number)
-        package = self._package_for(order, units, parts, ask.now_ms)
-        self._send(order, package, number, provider, name, ask.now_ms)
+        package = self._shared(order, units) or self._package_for(order, units, parts, ask.now_ms)
+        self._send(package, number, provider, name, ask.now_ms)
         data: dict[str, Any] = {
             "order_id": order.id,
             "order_line_item_ids": [unit.id for unit in units],
@@ -64,12 +68,14 @@ class Fulfillment:
     def ship(self, ask: Ask) -> dict[str, Any]:
         """`POST …/packages/{package_id}/ship`: the call of the markets where packages exist from payment on."""
         package = self._package(ask.values["package_id"])
-        order = self._book.orders[package.order_id]
+        orders = [order for order in self._orders_in(package) if order.status != "CANCELLED"]
+        order = orders[0] if orders else self._book.orders[package.order_id]
         if package.tracking_number or package.status in ("PROCESSING", "FULFILLING"):
             raise self._already_shipped()
         if package.status == "COMPLETED":
             raise Refused(21011027, "Package has already been delivered.")
-        self._may_ship(order)
+        for one in orders or [order]:
+            self.may_ship(one)
         if package.status == "CANCELLED":
             raise Refused(21011041, "Cannot complete the operation when order is cancelled.")
         carried = ask.body.get("self_shipment")
@@ -77,13 +83,34 @@ class Fulfillment:
             raise Refused(21011022, "Invalid tracking number or provider ID. Please double check and try again.")
         if carried is None:
             package.handover_method = ask.body.get("handover_method", "DROP_OFF")
-            number, provider, name = f"TT{package.id[-12:]}", "6617675021119438849", "TT Virtual express"
+            number, (provider, name) = f"TT{package.id[-12:]}", LABEL_PROVIDER
         else:
             number, provider = carried["tracking_number"], carried["shipping_provider_id"]
             name, _ = self._logistics.check_carried(order.delivery_option_id, number, provider)
             self._check_number(order, number)
-        self._send(order, package, number, provider, name, ask.now_ms)
+        self._send(package, number, provider, name, ask.now_ms)
         return {}
+
+    def hand_over(self, ask: Ask) -> dict[str, Any]:
+        """`GET …/packages/{package_id}/handover_time_slots`: how a parcel with TikTok's label is handed over."""
+        package = self._package(ask.values["package_id"])
+        start_s = ask.now_ms // 1000 + 3600
+        slots = [{"start_time": start_s, "end_time": start_s + 14_400, "avaliable": place > 0} for place in range(2)]
+        if self._book.orders[package.order_id].shipping_type != "TIKTOK":
+            raise Refused(11034002, "Only packages shipped by the platform have time slots.")
+        found: dict[str, Any] = {"can_pickup": True, "can_drop_off": self._options.drop_off}
+        return {**found, "can_van_collection": False, "drop_off_point_url": "", "pickup_slots": slots}
+
+    def by_hand(self, order: Order, number: str, unit_ids: Sequence[str], now_ms: int) -> str:
+        """Somebody ships in Seller Center or through another app, with a label of TikTok's or of their own."""
+        self.may_ship(order)
+        units = [unit for unit in order.live() if not unit.shipped and (not unit_ids or unit.id in unit_ids)]
+        provider, name = next(iter(self._logistics.providers[SELLER_OPTION].items()))
+        if order.shipping_type == "TIKTOK":
+            provider, name = LABEL_PROVIDER
+        package = self._shared(order, units) or self._package_for(order, units, [], now_ms)
+        self._send(package, number or f"TT{package.id[-12:]}", provider, name, now_ms)
+        return package.id
 
     def update_tracking(self, ask: Ask) -> dict[str, Any]:
         """A tracking correction: once, within 72 h of shipping, of a package or of an order with one package."""
@@ -97,59 +124,37 @@ class Fulfillment:
             raise Refused(21011043, "The package has not been shipped yet.")
         if package.status == "COMPLETED":
             raise Refused(21011030, "Package has already been delivered.")
-        if package.corrections:
+        if package.corrections >= self._options.corrections_allowed:
             raise Refused(21011051, "The tracking number can only be updated once.")
         if ask.now_ms - package.shipped_ms > CORRECTION_MS:
             raise Refused(21011050, "The tracking number can only be updated within a certain number of hours.")
-        number, provider = ask.body["tracking_number"], ask.body["shipping_provider_id"]
+        (carried,) = ask.body.get("shipping_info_list", [ask.body])
+        number, provider = carried["tracking_number"], carried["shipping_provider_id"]
         name, _ = self._logistics.check_carried(order.delivery_option_id, number, provider)
+        self._check_number(order, number)
         package.corrections += 1
-        self._numbers.setdefault(number, set()).add(order.id)
+        self._numbers.setdefault(number, set()).update(package.order_ids)
         package.tracking_number, package.provider_id, package.provider_name = number, provider, name
         self._book.touch_package(package, ask.now_ms)
-        self._market.packages_changed(order, "SPLIT", ask.now_ms)
+        for one in self._orders_in(package):
+            self._market.changed(one, ask.now_ms)
         return {}
-
-    def split(self, ask: Ask) -> dict[str, Any]:
-        """`POST …/orders/{order_id}/split`: one package per group of line items, before anything is shipped."""
-        order = self._book.order(ask.values["order_id"])
-        self._may_ship(order)
-        groups = ask.body["splittable_groups"]
-        named = [unit_id for group in groups for unit_id in group["order_line_item_ids"]]
-        if (
-            not all(group["order_line_item_ids"] for group in groups)
-            or len(set(named)) != len(named)
-            or any(order.unit(unit_id) is None for unit_id in named)
-        ):
-            raise Refused(21011005, "Invalid parameters. Please ensure you are passing the correct line items.")
-        if any(unit.shipped for unit in order.live()):
-            raise Refused(21011035, "split order not allowed")
-        for group in groups:
-            self._whole_skus(order, [unit for unit in order.live() if unit.id in group["order_line_item_ids"]])
-        rest = [unit.id for unit in order.live() if unit.id not in named]
-        order.package_ids.clear()
-        order.split = True
-        rows = []
-        for group in groups:
-            package = self._market.new_package(order, list(group["order_line_item_ids"]), ask.now_ms)
-            rows.append({"splittable_group_id": group["id"], "id": package.id})
-        if rest:
-            self._market.new_package(order, rest, ask.now_ms)
-        self._market.packages_changed(order, "SPLIT", ask.now_ms)
-        return {"packages": rows}
 
     def detail(self, ask: Ask) -> dict[str, Any]:
         """`GET …/packages/{package_id}`."""
         package = self._package(ask.values["package_id"])
         order = self._book.orders[package.order_id]
+        inside = self._orders_in(package)
+        skus = {unit.sku_id for one in inside for unit in one.units if unit.id in package.unit_ids}
+        split = order.split or len(order.package_ids) > 1
         moving = {"TO_FULFILL": "STOCKING", "PROCESSING": "RTS", "FULFILLING": "TTS", "COMPLETED": "DELIVERED"}
         data: dict[str, Any] = {
             "package_id": package.id,
             "package_status": package.status,
             "package_sub_status": moving.get(package.status, "CANCELLED"),
-            "orders": [{"id": order.id, "skus": self._skus(order, package)}],
-            "split_and_combine_tag": "SPLIT" if order.split or len(order.package_ids) > 1 else "DEFAULT",
-            "has_multi_skus": len({unit.sku_id for unit in order.units if unit.id in package.unit_ids}) > 1,
+            "orders": [{"id": one.id, "skus": self._skus(one, package)} for one in inside],
+            "split_and_combine_tag": "COMBINE" if package.also else "SPLIT" if split else "DEFAULT",
+            "has_multi_skus": len(skus) > 1,
             "note_tag": "BUYER_UNNOTED",
             "shipping_type": order.shipping_type,
             "delivery_option_id": order.delivery_option_id,
@@ -175,7 +180,7 @@ class Fulfillment:
     def _row(self, package: Package) -> str:
         row = {
             "id": package.id,
-            "orders": [{"id": package.order_id}],
+            "orders": [{"id": order_id} for order_id in package.order_ids],
             "status": package.status,
             "tracking_number": package.tracking_number,
             "shipping_provider_id": package.provider_id,
@@ -186,7 +191,8 @@ class Fulfillment:
         }
         return encode(row)
 
-    def _may_ship(self, order: Order) -> None:
+    def may_ship(self, order: Order) -> None:
+        """Raises `Refused` for an order that cannot be shipped, split or combined now."""
         if order.fulfillment_type != "FULFILLMENT_BY_SELLER":
             raise Refused(21008025, "Seller cannot operate orders which are fulfilled by platform")
         if order.status == "ON_HOLD":
@@ -206,8 +212,7 @@ class Fulfillment:
             {"order_line_id": unit_id} for unit_id in body.get("order_line_item_ids") or ()
         ]
         if not lines:
-            waiting = [package for package in map(self._book.packages.get, order.package_ids) if package]
-            if sum(1 for package in waiting if package.status == "TO_FULFILL") > 1:
+            if len(self._waiting(order)) > 1:
                 raise Refused(
                     21011048, "There are multiple packages that can be shipped, please specify the order line."
                 )
@@ -229,16 +234,22 @@ class Fulfillment:
                 parts.append(part)
             units[unit.id] = unit
         if not parts:
-            self._whole_skus(order, list(units.values()))
+            whole_skus(self._options, order, list(units.values()))
         return list(units.values()), parts
 
-    def _whole_skus(self, order: Order, units: list[Unit]) -> None:
-        if self._options.unit_split:
-            return
-        chosen = {unit.id for unit in units}
-        skus = {unit.sku_id for unit in units}
-        if any(unit.sku_id in skus and unit.id not in chosen for unit in order.live()):
-            raise Refused(21011036, "split same sku in Multi Package not allow.")
+    def _shared(self, order: Order, units: list[Unit]) -> Package | None:
+        """The package that the order shares with others; it leaves whole or not at all."""
+        shared = next((package for package in self._waiting(order) if package.also), None)
+        if shared is not None and len(units) < sum(1 for _ in order.live()):
+            raise Refused(21011046, "combined order can not split.")
+        return shared
+
+    def _waiting(self, order: Order) -> list[Package]:
+        packages = [self._book.packages[package_id] for package_id in order.package_ids]
+        return [package for package in packages if package.status == "TO_FULFILL"]
+
+    def _orders_in(self, package: Package) -> list[Order]:
+        return [self._book.orders[order_id] for order_id in package.order_ids]
 
     def _package_for(self, order: Order, units: list[Unit], parts: list[Part], now_ms: int) -> Package:
         ids = [unit.id for unit in units]
@@ -258,11 +269,18 @@ class Fulfillment:
             package.part_ids.append(part.id)
         return package
 
-    def _send(self, order: Order, package: Package, number: str, provider: str, name: str, now_ms: int) -> None:
+    def _send(self, package: Package, number: str, provider: str, name: str, now_ms: int) -> None:
         package.tracking_number, package.provider_id, package.provider_name = number, provider, name
         package.status = "PROCESSING"
         package.shipped_ms = now_ms
-        self._numbers.setdefault(number, set()).add(order.id)
+        self._numbers.setdefault(number, set()).update(package.order_ids)
+        self._book.touch_package(package, now_ms)
+        for order in self._orders_in(package):
+            if order.status != "CANCELLED":
+                self._send_units(order, package, now_ms)
+                self._market.shipped(order, now_ms)
+
+    def _send_units(self, order: Order, package: Package, now_ms: int) -> None:
         for unit in order.live():
             if unit.id not in package.unit_ids:
                 continue
@@ -274,8 +292,6 @@ class Fulfillment:
             for part in unit.parts:
                 part.status = "AWAITING_COLLECTION"
                 part.package_id = part.package_id or package.id
-        self._book.touch_package(package, now_ms)
-        self._market.shipped(order, now_ms)
 
     def _check_number(self, order: Order, number: str) -> None:
         used = self._numbers.get(number, set())
@@ -312,3 +328,13 @@ class Fulfillment:
                 count[unit.sku_id] = count.get(unit.sku_id, 0) + 1
         image = "https://img.example.test/item.jpg"
         return [{"id": sku, "name": "Default", "image_url": image, "quantity": many} for sku, many in count.items()]
+
+
+def whole_skus(options: TikTokOptions, order: Order, units: list[Unit]) -> None:
+    """Where only whole SKUs may be shipped apart, units of one SKU stay together (contract 5.5)."""
+    if options.unit_split:
+        return
+    chosen = {unit.id for unit in units}
+    skus = {unit.sku_id for unit in units}
+    if any(unit.sku_id in skus and unit.id not in chosen for unit in order.live()):
+        raise Refused(21011036, "split same sku in Multi Package not allow.")

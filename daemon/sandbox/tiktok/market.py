@@ -10,7 +10,7 @@ webhooks that the vendor would send. An action that the vendor would not allow r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -29,7 +29,7 @@ from daemon.sandbox.tiktok.cancellations import (
     CancellationBook,
 )
 from daemon.sandbox.tiktok.options import DAY_MS, LATE_PACKAGE_REGIONS, TikTokOptions
-from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
+from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order, Package, Part, Unit
 from daemon.sandbox.tiktok.render import order_static
 from daemon.sandbox.tiktok.shapes import Refused
@@ -52,9 +52,11 @@ class Checkout:
     paid: bool
     order_id: str
     shipping: Shipping
+    fees: Fees
     address: Address
     order_type: str
-    sample: bool
+    flags: Mapping[str, Any]
+    free: bool
     release_ms: int | None
     fulfillment_type: str
     shipping_type: str
@@ -93,6 +95,12 @@ class Market:
     def place(self, checkout: Checkout, now_ms: int) -> Order:
         """A buyer checks out; returns the order, UNPAID or already paid."""
         specs = [pricing.spec_of(item) for item in checkout.skus]
+        if checkout.free:
+            specs = [pricing.given_away(spec) for spec in specs]
+        flags = dict(checkout.flags)
+        combine_group = str(flags.pop("auto_combine_group_id", ""))
+        handling = flags.get("handling_duration")
+        payment = pricing.payment(specs, checkout.shipping, checkout.fees, self.options)
         order_id = checkout.order_id or self.new_id()
         option = logistics.PLATFORM_OPTION if checkout.shipping_type == "TIKTOK" else logistics.SELLER_OPTION
         head = {
@@ -104,8 +112,9 @@ class Market:
             "delivery_option_id": option,
             "delivery_option_name": logistics.OPTION_NAMES[option],
             "warehouse_id": logistics.MAIN_WAREHOUSE,
-            "is_sample_order": checkout.sample,
+            "is_sample_order": False,
             "buyer_message": checkout.buyer_message,
+            **flags,
         }
         order = Order(
             id=order_id,
@@ -120,8 +129,10 @@ class Market:
             update_ms=now_ms,
             address=checkout.address,
             units=[self._unit(spec) for spec in specs],
-            static=order_static(head, pricing.payment(specs, checkout.shipping, self.options), now_ms, self.options),
+            static=order_static(head, payment, now_ms, self.options),
             release_ms=checkout.release_ms,
+            combine_group=combine_group,
+            handling_days=int(handling["days"]) if handling else None,
         )
         self.book.orders[order_id] = order
         if checkout.paid:
@@ -142,7 +153,8 @@ class Market:
         if self.options.region not in LATE_PACKAGE_REGIONS:
             self.new_package(order, [unit.id for unit in order.live()], now_ms)
         if held:
-            order.hold_until_ms = max(now_ms + self.options.hold_ms, order.release_ms or 0)
+            release_ms = (order.release_ms or 0) - self.options.release_early_ms
+            order.hold_until_ms = max(now_ms + self.options.hold_ms, release_ms)
             self._later(order, "release", order.hold_until_ms)
         self._changed(order, now_ms, status=True)
 
@@ -269,16 +281,24 @@ class Market:
         self.book.touch_package(package, now_ms)
         return package
 
-    def packages_changed(self, order: Order, kind: str, now_ms: int) -> None:
-        """Packages were split, combined or dissolved."""
-        self._changed(order, now_ms)
+    def packages_changed(self, orders: Sequence[Order], kind: str, role: str, now_ms: int) -> None:
+        """The packages of these orders were split, combined or dissolved: webhook 4."""
+        packages: dict[str, list[str]] = {}
+        for order in orders:
+            self._changed(order, now_ms)
+            for package_id in order.package_ids:
+                packages[package_id] = self.book.packages[package_id].order_ids
         data = {
             "sc_type": kind,
-            "role_type": "ROLE_SELLER",
-            "package_list": [{"package_id": item, "order_id_list": [order.id]} for item in order.package_ids],
+            "role_type": role,
+            "package_list": [{"package_id": item, "order_id_list": ids} for item, ids in packages.items()],
             "update_time": now_ms // 1000,
         }
         self._webhooks.emit("PACKAGE_UPDATE", data, now_ms)
+
+    def changed(self, order: Order, now_ms: int) -> None:
+        """Something about the order changed that has no webhook of its own."""
+        self._changed(order, now_ms)
 
     def _unit(self, spec: UnitSpec) -> Unit:
         unit_id = self.new_id()
@@ -335,9 +355,10 @@ class Market:
             order.completed_ms = now_ms
 
     def _drop_empty_packages(self, order: Order, now_ms: int) -> None:
-        live = {unit.package_id for unit in order.live()}
         for package_id in order.package_ids:
             package = self.book.packages[package_id]
+            inside = [self.book.orders[order_id] for order_id in package.order_ids]
+            live = {unit.package_id for one in inside for unit in one.live()}
             if package_id not in live and package.status != "CANCELLED":
                 package.status = "CANCELLED"
                 self.book.touch_package(package, now_ms)

@@ -17,12 +17,15 @@ ALL_SCOPES = (
     "seller.authorization.info",
     "seller.shop.info",
     "seller.order.info",
+    "seller.order.ext_ref.read",
+    "seller.order.ext_ref.write",
     "seller.fulfillment.basic",
     "seller.fulfillment.package.write",
     "seller.logistics",
     "seller.product.basic",
     "seller.return_refund.basic",
     "seller.finance.info",
+    "seller.customer_service",
 )
 """What a grant covers unless it says otherwise."""
 
@@ -54,6 +57,15 @@ class TikTokOptions:
     tax_rate: str = "0.07"
     shop_active: bool = True
     """False: every call answers 36009043."""
+
+    pfand_in_price: bool = False
+    """Deposits are part of the list price instead of being charged on top."""
+    payment_discount_off: bool = True
+    """The payment provider's discount has been taken off `total_amount`."""
+    address_late_ms: int = 0
+    """How long after the hold the address is still masked."""
+    release_early_ms: int = 0
+    """How long before its release a pre-order leaves ON_HOLD ("near `release_date`")."""
 
     hold_ms: int = HOUR_MS
     on_hold: bool = True
@@ -100,8 +112,21 @@ class TikTokOptions:
     webhook_jitter_ms: int = 0
     """Deliveries leave up to this much later, each on its own: they overtake each other."""
 
+    service_calls_per_day: int | None = 10_000
+    """Customer-service calls a day; above it 45101004. None: no limit."""
+    service_day_starts_ms: int = 8 * HOUR_MS
+    """When that day begins, after midnight UTC."""
+    sensitive_words: tuple[str, ...] = ("whatsapp",)
+    """A message with one of them is refused (45101006)."""
+
     split_units: bool | None = None
     """Whether units of one SKU may go into several packages; None: as the region has it."""
+    split_after_ship: bool = False
+    """An order may be split when a part of it has left; False: 21011035, for only AWAITING_SHIPMENT allows it."""
+    drop_off: bool = True
+    """Parcels with TikTok's label may be dropped off; False: they can only be picked up, in a slot."""
+    corrections_allowed: int = 1
+    """How often the tracking number of a package may be changed (contract 5.4: in general once)."""
     already_shipped_codes: tuple[int, ...] = (21011020,)
     """One of these answers a second shipping call; the vendor has several for it."""
     strict_tracking: bool = False

@@ -75,7 +75,10 @@ class Unit:
 
 @dataclass(slots=True)
 class Package:
-    """What goes out together; `unit_ids` are line items, `part_ids` sub-items of bundles shipped apart."""
+    """What goes out together; `unit_ids` are line items, `part_ids` sub-items of bundles shipped apart.
+
+    `also`: further orders whose units are inside, when the seller (or the platform) combined them.
+    """
 
     id: str
     order_id: str
@@ -90,6 +93,12 @@ class Package:
     handover_method: str = ""
     shipped_ms: int | None = None
     corrections: int = 0
+    also: list[str] = field(default_factory=list)
+
+    @property
+    def order_ids(self) -> list[str]:
+        """Every order with units inside."""
+        return [self.order_id, *self.also]
 
 
 @dataclass(slots=True)
@@ -124,6 +133,12 @@ class Order:
     cancel_initiator: str = ""
     address_updated: bool = False
     split: bool = False
+    combined: bool = False
+    """Its units share a package with those of another order."""
+    combine_group: str = ""
+    """Set when the platform combined it by itself."""
+    handling_days: int | None = None
+    """How long making or getting it takes, where that is told."""
     package_ids: list[str] = field(default_factory=list)
     version: int = 0
     cached: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -131,6 +146,11 @@ class Order:
     def live(self) -> Iterator[Unit]:
         """The units that are not cancelled."""
         return (unit for unit in self.units if unit.live)
+
+    @property
+    def digital(self) -> bool:
+        """Whether there is nothing to ship."""
+        return self.shipping_type == "TIKTOK_DIGITAL" or self.order_type == "VIRTUAL_ORDER"
 
     def unit(self, unit_id: str) -> Unit | None:
         """One of its line items."""

@@ -53,7 +53,7 @@ class Renderer:
 
     def order(self, order: Order, variant: str, now_ms: int) -> str:
         """The order's JSON as `list` or `detail` shows it."""
-        sight = sight_of(order, now_ms)
+        sight = sight_of(order, now_ms, self._options.address_late_ms)
         key = (variant, sight.value)
         text = order.cached.get(key)
         if text is None:
@@ -97,7 +97,7 @@ class Renderer:
             elif name != "release_date" and not chance.yes() and chance.yes():
                 members[name] = 0
         if order.paid_ms is not None:
-            start_ms = order.release_ms or order.paid_ms
+            start_ms = (order.release_ms or order.paid_ms) + max((order.handling_days or 0) - 3, 0) * DAY_MS
             for name, after_ms in CALENDAR:
                 members[name] = (start_ms + after_ms) // DAY_MS * DAY_MS // 1000 + DAY_MS // 1000 - 1
         package = self._packages[order.package_ids[0]] if order.package_ids else None
@@ -105,7 +105,8 @@ class Renderer:
         _put(members, chance, "tracking_number", shipped.tracking_number if shipped else "")
         _put(members, chance, "shipping_provider", shipped.provider_name if shipped else "")
         _put(members, chance, "shipping_provider_id", shipped.provider_id if shipped else "", an_id=True)
-        _put(members, chance, "split_or_combine_tag", "SPLIT" if order.split else "")
+        _put(members, chance, "split_or_combine_tag", "COMBINED" if order.combined else "SPLIT" if order.split else "")
+        _put(members, chance, "auto_combine_group_id", order.combine_group)
         _put(members, chance, "cancel_reason", order.cancel_reason)
         _put(members, chance, "cancellation_initiator", order.cancel_initiator)
         if order.package_ids or not chance.yes():
@@ -173,7 +174,6 @@ def _waiting_unit(status: str, seed: int, level: float) -> str:
 def order_static(order: dict[str, Any], payment: dict[str, str], create_ms: int, options: TikTokOptions) -> str:
     """The unchanging members of an order, as JSON without the braces."""
     members = {
-        **order,
         "delivery_type": "HOME_DELIVERY",
         "is_cod": False,
         "is_replacement_order": False,
@@ -184,6 +184,7 @@ def order_static(order: dict[str, Any], payment: dict[str, str], create_ms: int,
         "buyer_email": f"v{hash_text(order['id']):x}@scs.tiktokw.us",
         "payment_method_name": "Credit/debit card",
         "commerce_platform": "TIKTOK_SHOP",
+        **order,
         "create_time": create_ms // 1000,
         "delivery_option_required_delivery_time": (create_ms + 8 * DAY_MS) // 1000,
         "collection_due_time": (create_ms + 7 * DAY_MS + HOUR_MS) // 1000,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from daemon.sandbox.tiktok.cancellations import STATUSES
+from daemon.sandbox.tiktok.external import PLATFORMS
 from daemon.sandbox.tiktok.shapes import Flag, Many, Members, Shape, Text, Whole
 
 ORDER_STATUSES = frozenset(
@@ -120,6 +121,27 @@ PAGED = {"page_size": False, "page_token": False, "sort_field": False, "sort_ord
 ASKS = {"initiate_aftersale_user": False, "request_types": False}
 ONE_TRY = {"idempotency_key": False}
 
+SERVICE = ("seller.customer_service",)
+MESSAGE_TYPES = frozenset(
+    {
+        "COUPON_CARD",
+        "IMAGE",
+        "LOGISTICS_CARD",
+        "ORDER_CARD",
+        "PRODUCT_CARD",
+        "RETURN_REFUND_CARD",
+        "TEXT",
+        "VIDEO",
+    }
+)
+SAID: dict[str, Shape] = {"type": Text(MESSAGE_TYPES), "content": Text(limit=20_000)}
+EXTERNAL_LINES = Many(Members({"id": Text(), "origin_id": Text()}, frozenset({"id", "origin_id"})))
+EXTERNAL_ORDER: dict[str, Shape] = {"id": Text(), "platform": Text(PLATFORMS), "line_items": EXTERNAL_LINES}
+EXTERNAL = Members(
+    {"id": Text(), "external_order": Members(EXTERNAL_ORDER, frozenset(EXTERNAL_ORDER))},
+    frozenset({"id", "external_order"}),
+)
+
 ROUTES = (
     Route("shops.list", "GET", "/authorization/202309/shops", GRANT, Cipher.NO),
     Route(
@@ -188,6 +210,7 @@ ROUTES = (
             }
         ),
     ),
+    Route("packages.hand_over", "GET", "/fulfillment/202309/packages/{package_id}/handover_time_slots", BASIC),
     Route("packages.get", "GET", "/fulfillment/202309/packages/{package_id}", BASIC, Cipher.EITHER),
     Route(
         "packages.update_tracking",
@@ -197,11 +220,52 @@ ROUTES = (
         body=CARRIED_BODY,
     ),
     Route(
-        "packages.update_tracking",
+        "orders.update_tracking",
         "POST",
         "/fulfillment/202309/orders/{order_id}/shipping_info/update",
         ("seller.logistics",),
         body=CARRIED_BODY,
+    ),
+    Route(
+        "packages.update_tracking",
+        "POST",
+        "/fulfillment/202610/packages/{package_id}/shipping_info/update",
+        BASIC,
+        body=Members(
+            {"shipping_info_list": Many(Members({**CARRIED, "note": Text()}, frozenset(CARRIED)))},
+            frozenset({"shipping_info_list"}),
+        ),
+    ),
+    Route(
+        "packages.split_attributes",
+        "GET",
+        "/fulfillment/202309/orders/split_attributes",
+        WRITE,
+        query={"order_ids": True},
+    ),
+    Route(
+        "packages.combinable",
+        "GET",
+        "/fulfillment/202309/combinable_packages/search",
+        WRITE,
+        query={"page_size": True, "page_token": False},
+    ),
+    Route(
+        "packages.combine",
+        "POST",
+        "/fulfillment/202309/packages/combine",
+        WRITE,
+        body=Members(
+            {"combinable_packages": Many(Members({"id": Text(), "order_ids": IDS}, frozenset({"id"})))},
+            frozenset({"combinable_packages"}),
+        ),
+    ),
+    Route(
+        "packages.uncombine",
+        "POST",
+        "/fulfillment/202309/packages/{package_id}/uncombine",
+        WRITE,
+        body=Members({"order_ids": IDS}),
     ),
     Route(
         "packages.split",
@@ -285,6 +349,50 @@ ROUTES = (
         AFTERSALES,
         query={"return_or_cancel_id": True, "locale": False},
     ),
+    Route(
+        "references.add",
+        "POST",
+        "/order/202406/orders/external_orders",
+        ("seller.order.ext_ref.write", "seller.order.ext_ref.write.custom"),
+        body=Members({"orders": Many(EXTERNAL)}, frozenset({"orders"})),
+    ),
+    Route(
+        "references.get",
+        "GET",
+        "/order/202406/orders/{order_id}/external_orders",
+        ("seller.order.ext_ref.read",),
+        query={"platform": True},
+    ),
+    Route(
+        "conversations.open",
+        "POST",
+        "/customer_service/202309/conversations",
+        SERVICE,
+        body=Members({"buyer_user_id": Text()}, frozenset({"buyer_user_id"})),
+    ),
+    Route(
+        "messages.send",
+        "POST",
+        "/customer_service/202606/conversations/{conversation_id}/messages",
+        SERVICE,
+        body=Members(
+            {**SAID, "sender_role": Text(frozenset({"CUSTOMER_SERVICE", "SYSTEM", "ROBOT"}))}, frozenset(SAID)
+        ),
+    ),
+    Route(
+        "messages.send",
+        "POST",
+        "/customer_service/202309/conversations/{conversation_id}/messages",
+        SERVICE,
+        body=Members(SAID, frozenset(SAID)),
+    ),
+    Route(
+        "messages.list",
+        "GET",
+        "/customer_service/202309/conversations/{conversation_id}/messages",
+        SERVICE,
+        query={**PAGING, "locale": False, "need_data": False, "need_plaintext": False, "time_zone": False},
+    ),
     Route("prerequisites.check", "GET", "/product/202312/prerequisites", ("seller.product.basic",)),
 )
 
@@ -294,12 +402,13 @@ def _literal(template: str) -> bool:
 
 
 _EXACT: dict[str, list[Route]] = {}
-_PATTERNS: list[tuple[re.Pattern[str], Route]] = []
+_PATTERNS: dict[str, tuple[re.Pattern[str], list[Route]]] = {}
 for _route in ROUTES:
     if _literal(_route.template):
         _EXACT.setdefault(_route.template, []).append(_route)
     else:
-        _PATTERNS.append((re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _route.template)), _route))
+        _pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", _route.template))
+        _PATTERNS.setdefault(_route.template, (_pattern, []))[1].append(_route)
 
 
 def find(path: str) -> tuple[list[Route], dict[str, str]]:
@@ -307,7 +416,7 @@ def find(path: str) -> tuple[list[Route], dict[str, str]]:
     exact = _EXACT.get(path)
     if exact is not None:
         return exact, {}
-    for pattern, route in _PATTERNS:
+    for pattern, routes in _PATTERNS.values():
         if match := pattern.fullmatch(path):
-            return [route], match.groupdict()
+            return routes, match.groupdict()
     return [], {}

@@ -19,13 +19,17 @@ from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, l
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancelling import Cancelling
+from daemon.sandbox.tiktok.conversations import Conversations
+from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
+from daemon.sandbox.tiktok.kinds import checked, kind_of
 from daemon.sandbox.tiktok.logistics import Logistics
 from daemon.sandbox.tiktok.market import Checkout, Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
-from daemon.sandbox.tiktok.pricing import Shipping, UnitSpec
+from daemon.sandbox.tiktok.packing import Packing
+from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
@@ -63,6 +67,9 @@ class TikTokSandbox:
         self.logistics = Logistics(self.options)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
         self.cancelling = Cancelling(self.market, self.rng)
+        self.packing = Packing(self.market, self.fulfillment)
+        self.conversations = Conversations(self.options, self.rng, self.book)
+        self.external = ExternalOrders(self.book)
         self.gateway = Gateway(self.options, self.grants)
         self._requests = 0
         self._handlers: dict[str, Callable[[Ask], dict[str, Any] | str]] = {
@@ -74,9 +81,20 @@ class TikTokSandbox:
             "packages.get": self.fulfillment.detail,
             "packages.search": self.fulfillment.search,
             "packages.update_tracking": self.fulfillment.update_tracking,
-            "packages.split": self.fulfillment.split,
+            "orders.update_tracking": self.fulfillment.update_tracking,
+            "packages.hand_over": self.fulfillment.hand_over,
+            "packages.split": self.packing.split,
+            "packages.split_attributes": self.packing.split_attributes,
+            "packages.combinable": self.packing.combinable,
+            "packages.combine": self.packing.combine,
+            "packages.uncombine": self.packing.uncombine,
             "providers.list": self.logistics.list_providers,
             "warehouses.list": self.logistics.list_warehouses,
+            "references.add": self.external.add,
+            "references.get": self.external.get,
+            "conversations.open": self.conversations.open,
+            "messages.send": self.conversations.send,
+            "messages.list": self.conversations.messages,
             "webhooks.list": self.webhooks.list,
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
@@ -205,19 +223,26 @@ class TikTokSandbox:
         paid: bool = True,
         order_id: str = "",
         shipping: Shipping | Mapping[str, str] | None = None,
+        fees: Fees | Mapping[str, str] | None = None,
         address: Address | Mapping[str, str] | None = None,
-        order_type: str = "NORMAL",
+        kind: str = "",
+        flags: Mapping[str, Any] | None = None,
+        order_type: str = "",
         sample: bool = False,
         release_ms: int | None = None,
-        fulfillment_type: str = "FULFILLMENT_BY_SELLER",
-        shipping_type: str = "SELLER",
+        fulfillment_type: str = "",
+        shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
-        What is a dataclass here may also be a mapping with its names, for callers that speak JSON.
+        What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
+        `kinds.KINDS`; types and flags that are given beside it win.
         """
+        of = kind_of(kind)
+        if of.free and shipping is None:
+            shipping = Shipping(fee="0")
         where = address if isinstance(address, Address) else self._address(address or {})
         charged = shipping if isinstance(shipping, Shipping) else Shipping(**(shipping or {}))
         checkout = Checkout(
@@ -225,12 +250,14 @@ class TikTokSandbox:
             paid=paid,
             order_id=order_id,
             shipping=charged,
+            fees=fees if isinstance(fees, Fees) else Fees(**(fees or {})),
             address=where,
-            order_type=order_type,
-            sample=sample,
+            order_type=order_type or of.order_type,
+            flags=checked({**of.flags, **({"is_sample_order": True} if sample else {}), **(flags or {})}),
+            free=of.free,
             release_ms=release_ms,
-            fulfillment_type=fulfillment_type,
-            shipping_type=shipping_type,
+            fulfillment_type=fulfillment_type or of.fulfillment_type,
+            shipping_type=shipping_type or of.shipping_type,
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
@@ -244,6 +271,7 @@ class TikTokSandbox:
         """The buyer edits the address."""
         where = address if isinstance(address, Address) else self._address(address)
         self.market.change_address(self.order(order_id), where, self._now())
+        self.packing.address_changed(self.order(order_id), self._now())
 
     def cancel_order(self, order_id: str, *, by: str = "BUYER", reason: str = "") -> None:
         """The whole order is cancelled at once; `by` BUYER, SELLER or SYSTEM."""
@@ -273,6 +301,10 @@ class TikTokSandbox:
         """The return window is over."""
         self.market.advance(self.order(order_id), "COMPLETED", self._now())
 
+    def write_as_buyer(self, text: str, buyer_id: str = "7021436810468230477") -> str:
+        """The buyer writes to the shop's customer service; the id of the message."""
+        return self.conversations.write_as_buyer(buyer_id, text, self._now())
+
     def _address(self, members: Mapping[str, str]) -> Address:
         return Address(**{"region_code": self.options.region, **members})
 
@@ -288,6 +320,26 @@ class TikTokSandbox:
         """An order as its detail shows it now."""
         shown: dict[str, Any] = json.loads(self.book.shown(order_id, self._now()))
         return shown
+
+    # -- what people do in Seller Center
+
+    def split_packages(self, order_id: str, groups: Sequence[Sequence[str]]) -> list[str]:
+        """The seller puts these line items into packages of their own; the ids of the packages."""
+        return self.packing.split_by_seller(self.order(order_id), groups, self._now())
+
+    def combine_orders(self, order_ids: Sequence[str], *, by_platform: bool = False) -> str:
+        """The seller (or the platform, by itself) puts orders into one package; its id."""
+        orders = [self.order(order_id) for order_id in order_ids]
+        return self.packing.combine_orders(orders, by_platform=by_platform, now_ms=self._now()).id
+
+    def uncombine_orders(self, package_id: str, order_ids: Sequence[str] = ()) -> None:
+        """The seller takes orders out of a package that they share; all when none is named."""
+        package = self.book.packages[package_id]
+        self.packing.take_out(package, order_ids or package.order_ids, "CANCEL_COMBINE", "ROLE_SELLER", self._now())
+
+    def ship_by_hand(self, order_id: str, number: str = "", unit_ids: Sequence[str] = ()) -> str:
+        """Somebody ships in Seller Center or with another app; "" for a label that TikTok numbers. The package's id."""
+        return self.fulfillment.by_hand(self.order(order_id), number, unit_ids, self._now())
 
     # -- what the owner does
 
@@ -341,12 +393,18 @@ class TikTokSandbox:
         }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
         waiting = [item.as_json() for item in self.webhooks.waiting.values()]
+        said = {
+            talk.buyer_id: [[one.kind, one.role, one.content] for one in talk.said]
+            for talk in self.conversations.of_buyer.values()
+        }
         return {
             "orders": orders,
             "packages": packages,
             "cancellations": cancellations,
             "webhooks": hooks,
             "deliveries": waiting,
+            "messages": said,
+            "references": self.external.of_order,
         }
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:

@@ -86,7 +86,7 @@ def test_a_filter_takes_everything_however_much_it_is(
 def test_a_record_that_could_not_be_read_is_read_again(command: Command, in_store: Command) -> None:
     in_store(lambda tx: tx.one("set_aside_put", ("orders", "77", "{}", "no id", 1)))
     assert command("retry", "orders", "77").out == "read again: orders 77\n"
-    ((_, kind, subject),) = in_store(lambda tx: tx.all("hints_waiting", (10,)))
+    ((_, kind, subject),) = in_store(lambda tx: tx.all("hints_waiting", ("orders", 10)))
     assert (kind, subject) == ("orders", "77")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -142,3 +143,22 @@ def test_a_control_character_of_the_other_side_is_not_printed(in_store: Command,
     ran = command("exceptions")
     assert "\x1b" not in ran.out
     assert "[31mred line" in ran.out
+
+
+@pytest.mark.usefixtures("filled")
+def test_trace_shows_both_versions_of_an_edit_only_when_asked(command: Command, in_store: Any) -> None:
+    order_id = "576000000000000001"
+    edit = {"code": "edited_after_ship", "at_ms": 1_767_218_400_000, "members": ["address1"]}
+    versions = {"before": {"address1": "18 Larch Road"}, "after": {"address1": "3 Elm Row"}}
+    result = {"document": {}, "edits": [edit | versions]}
+    in_store(
+        lambda tx: tx._connection.execute("UPDATE outbox SET result = ? WHERE key = ?", (json.dumps(result), order_id))
+    )
+    plain = command("trace", order_id)
+    assert "address1" in plain.out
+    assert "--personal" in plain.out
+    assert "Larch" not in plain.out + command("trace", order_id, "--json").out
+    shown = command("trace", order_id, "--personal")
+    assert "18 Larch Road" in shown.out
+    assert "3 Elm Row" in shown.out
+    assert command("trace", order_id, "--personal", "--json").json["edits"] == [edit | versions]
