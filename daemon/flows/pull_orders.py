@@ -42,7 +42,7 @@ from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import KEPT_BACK, OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import HOLDING, changes, essential, findings, line_changes, recall
+from daemon.core.orders_diff import HOLDING, changes, essential, findings, line_changes
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -65,10 +65,10 @@ from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 from daemon.flows.buyer_requests import ANSWER_DUE, BuyerRequests
-from daemon.flows.canceller import CANCELLATIONS, FULFILLMENTS, born_here
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
+from daemon.flows.recalls import CANCELS_IN_PIPE17, recalled, taken_back
 
 NAME = "orders"
 OVERLAP = timedelta(minutes=10)
@@ -257,36 +257,23 @@ class PullOrders:
         body = changes(current, document, accepted)
         late = findings(current, document, accepted)
         if late:
-            late = findings(current, document, accepted, await _taken_back(attempt, plan))
+            late = findings(current, document, accepted, await taken_back(attempt, plan))
         if body.get("status") == "canceled":
-            await attempt.intend(_CANCELS_IN_PIPE17)
+            await attempt.intend(CANCELS_IN_PIPE17)
         if body:
             try:
                 await pipe17.update_order(remote_id, body)
             except ApiError as error:
                 if not _came_too_late(error, current, body):
                     raise
-                what = line_changes(current, document, await _taken_back(attempt, plan)) or "its address or notes"
+                what = line_changes(current, document, await taken_back(attempt, plan)) or "its address or notes"
                 text = f"TikTok changed the order after its release ({what}) and Pipe17 refuses the change ({error})"
                 late = (*late, Finding("edited_after_release", text, row.deadline_at_ms))
         if document["status"] == "canceled":
-            late = await self._recalled(attempt, pipe17, remote_id, late)
+            late = await recalled(attempt, pipe17, remote_id, late)
         edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
         late = tuple(told(one, edits[one.code], row.key) if one.code in edits else _lasting(one) for one in late)
         return remote_id, late, list(edits.values()), not body, False
-
-    async def _recalled(
-        self, attempt: Attempt, pipe17: Pipe17, remote_id: str, late: tuple[Finding, ...]
-    ) -> tuple[Finding, ...]:
-        """What to call back when we cancel in Pipe17; nothing for a cancel that was born there."""
-        row = attempt.row
-        if row.intent != _CANCELS_IN_PIPE17 or (_accepted(row) or {}).get("status") == "canceled":
-            return tuple(finding for finding in late if finding.code != "recall")
-        units = {unit_id for unit_ids in row.payload.get("units", {}).values() for unit_id in unit_ids}
-        if units <= await _cancelled_by_us(attempt):
-            return tuple(finding for finding in late if finding.code != "recall")
-        sent = recall(await pipe17.shipments(remote_id))
-        return late if sent is None else (*(finding for finding in late if finding.code != "recall"), sent)
 
     async def settle(self, attempt: Attempt) -> Settled:
         row = attempt.row
@@ -303,7 +290,7 @@ class PullOrders:
             return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
         late: tuple[Finding, ...] = ()
         if document["status"] == "canceled":
-            late = await self._recalled(attempt, self._pipe17, remote_id, ())
+            late = await recalled(attempt, self._pipe17, remote_id, ())
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
@@ -418,21 +405,6 @@ def _created(row: Owed | None) -> bool:
 
 def _accepted(row: Owed | None) -> Mapping[str, Any] | None:
     return row.result.get("document") if row is not None and row.result else None
-
-
-_CANCELS_IN_PIPE17: Mapping[str, Any] = {"cancels_in_pipe17": True}
-"""The intent of the one write that may have to be followed by a recall, also when its answer is lost."""
-
-
-async def _cancelled_by_us(attempt: Attempt) -> set[str]:
-    """Units that TikTok cancelled because Pipe17 asked for it."""
-    return born_here([*await attempt.neighbours(CANCELLATIONS), *await attempt.neighbours(FULFILLMENTS)])
-
-
-async def _taken_back(attempt: Attempt, plan: OrderPlan) -> set[str]:
-    """Lines whose cancelled units all are such; their going is no news for anybody in Pipe17."""
-    ours = await _cancelled_by_us(attempt)
-    return {line for line, gone in plan.cancelled.items() if gone and ours.issuperset(gone)}
 
 
 def _lasting(finding: Finding) -> Finding:
