@@ -42,7 +42,8 @@ class Daemon:
         self.hints = HintReader(engine, [flow for flow, _ in parts.flows])
         pulled = next((flow for flow, _ in parts.flows if isinstance(flow, PullOrders)), None)
         self.backfill = Backfill(engine, pulled) if pulled is not None else None
-        self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention)
+        limit = parts.settings.orders_daily_limit
+        self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention, limit)
         self.started = False
         self._stopping = anyio.Event()
 

@@ -29,7 +29,9 @@ from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
+from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
@@ -143,6 +145,13 @@ def flows_of(
         canceller = Canceller(tiktok, pipe17, clock, Lane.CANCELLATIONS, ships=ships)
         cancellations = PushCancellations(pipe17, canceller, clock, settings.orders_every, ownership)
         flows.append((cancellations, "pipe17"))
+    if settings.locations == "pull":
+        locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
+        flows.append((locations, "tiktok"))
+    if settings.products == "pull":
+        every, required_only = settings.products_every, settings.products_only_required_attributes
+        products = PullProducts(tiktok, pipe17, clock, every, ownership, database, required_only=required_only)
+        flows.append((products, "tiktok"))
     return flows
 
 
@@ -194,6 +203,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+        count_by_day=settings.orders_daily_limit is not None,
     )
 
 

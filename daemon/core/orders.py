@@ -68,6 +68,8 @@ class OrderRules:
     order_source: str = "TikTok Shop"
     virtual_bundles: bool = False
     """Bundles go to Pipe17 as their parts, and not as the SKU that TikTok sells."""
+    count_by_day: bool = False
+    """New orders are counted by the shop's day, because the shop may have a limit."""
 
 
 class Standing(StrEnum):

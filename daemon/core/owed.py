@@ -67,6 +67,8 @@ class Wanted:
     """One or two words for the timeline: the status that is wanted on the other side."""
     group: str = ""
     """Set where only the store could tell which group the record belongs to."""
+    counts_on: str = ""
+    """The shop's day that a record counts for when it is new; "" counts nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,3 +200,5 @@ class Page:
     cursor: str | None = None
     skipped: int = field(default=0)
     """Records that are none of ours and leave no row."""
+    seen: tuple[str, ...] = ()
+    """Keys that were shown as they are known; only flows that keep more of a page ask for them."""

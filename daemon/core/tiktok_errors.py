@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from daemon.core.tiktok_catalogue_errors import BUSY, INTERNAL, REFUSED
 from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Failure, Reauth, Rejected, Retry, Throttled, Unknown
 
 AUTH_CODE_REFUSED = 36004004
@@ -81,9 +82,9 @@ def _few(word: str, after: timedelta | None = None) -> Rule:
 
 RULES: Mapping[int, Rule] = _rows(
     # The gateway.
-    (Rule(Kind.PACE, "rate_limited"), (36009002,)),
+    (Rule(Kind.PACE, "rate_limited"), (36009002, *BUSY)),
     (Rule(Kind.PACE, "sandbox_quota", SANDBOX_QUOTA_WAIT), (36009037,)),
-    (_unsure("vendor_internal"), (36009003, 33001002)),
+    (_unsure("vendor_internal"), (36009003, 33001002, *INTERNAL)),
     (_unsure("vendor_timeout"), (36009007,)),
     (_reject("endpoint_gone"), (36009009, 36009010, 36009014)),
     (_reject("bad_request"), (36009021, 36009022, 36009023, 98001004, 21001001, 11001002, 11050001, 25001001)),
@@ -172,6 +173,8 @@ RULES: Mapping[int, Rule] = _rows(
             *(21008300, 21022029, 21022030, 21034006, 21042001, 21042076),
         ),
     ),
+    # Products and stock: by the table of their own.
+    *((_reject(word), codes) for word, codes in REFUSED.items()),
 )
 """Every business code with a verdict of its own."""
 

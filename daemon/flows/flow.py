@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from daemon.core.lanes import Lane
 from daemon.core.owed import Change, Outcome, Owed, Page, Settled, Wanted
+from daemon.store.database import Tx
 
 
 class Known(Protocol):
@@ -63,6 +64,15 @@ class Attempt(Protocol):
 
     async def owner_of(self, flow: str, remote_id: str) -> Owed | None:
         """The row of a flow whose record on the other side has this id."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A flow that stores more of a page than what is owed: links, levels. The poller asks for this one by itself."""
+
+    def keep(self, tx: Tx, page: Page, now_ms: int) -> None:
+        """Store it; runs before `decide`, in the transaction of the page, its cursor and the hints it answers."""
         ...
 
 

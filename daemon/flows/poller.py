@@ -8,6 +8,7 @@ and an exception, and the page goes on. `hint_reader.py` takes the same way for 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from daemon.core.findings import Finding
@@ -18,7 +19,8 @@ from daemon.core.reading import BadShape
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows
-from daemon.flows.flow import Flow
+from daemon.flows.flow import Flow, Keeps
+from daemon.flows.order_limit import count_new
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 
@@ -103,7 +105,14 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
-        moved = [move for change in page.changes if (move := _stage(tx, flow, change, known, now_ms)) is not None]
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
+        by_day = Counter[str]()
+        moved = [
+            move for change in page.changes if (move := _stage(tx, flow, change, known, by_day, now_ms)) is not None
+        ]
+        if by_day:
+            count_new(tx, by_day, now_ms)
         for bad in page.set_aside:
             _set_aside(tx, flow.name, bad, bad.key, now_ms)
         if page.cursor is not None:
@@ -127,7 +136,9 @@ async def stage_page(
         engine.timekeeper.announce()
 
 
-def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -> outbox.Moved | None:
+def _stage(
+    tx: Tx, flow: Flow, change: Change, known: StoredRows, by_day: Counter[str], now_ms: int
+) -> outbox.Moved | None:
     row = outbox.find(tx, flow.name, change.key)
     if not outbox.is_news(row, change) and not _opens_again(row, change):
         return None
@@ -143,6 +154,8 @@ def _stage(tx: Tx, flow: Flow, change: Change, known: StoredRows, now_ms: int) -
     if tx.one("set_aside_take", (flow.name, change.key)) is not None:
         exceptions.close(tx, flow.name, change.key, MALFORMED, now_ms, "reads well now")
     move = outbox.stage(tx, flow.name, change, row, wanted, now_ms)
+    if wanted.counts_on:
+        by_day[wanted.counts_on] += 1
     if move.changed:
         journal.note(tx, flow.name, change.key, wanted.group or change.group, "wanted", _told(wanted), now_ms)
     return move

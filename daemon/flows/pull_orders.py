@@ -60,6 +60,7 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
+from daemon.core.shop_day import day_of
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
@@ -113,9 +114,11 @@ class PullOrders:
         self._rules = rules
         self._ownership = ownership
         self._afterwards = afterwards
+        self._region = ""
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
+        await self._learn_region()
         while True:
             now_ms = self._clock.now_ms()
             slice_end_ms = start_ms + milliseconds(SLICE)
@@ -161,7 +164,13 @@ class PullOrders:
         return self._clock.now_ms() if self._rules.since_ms is None else self._rules.since_ms
 
     async def read(self, keys: Sequence[str]) -> Page:
+        await self._learn_region()
         return _page(await self._requests.told(await self._tiktok.order_details(keys)), None)
+
+    async def _learn_region(self) -> None:
+        """Where the shop is says when its day begins."""
+        if self._rules.count_by_day and not self._region:
+            self._region = (await self._tiktok.shop()).region
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
@@ -187,7 +196,12 @@ class PullOrders:
             deadline_at_ms=None if document and document["status"] == "fulfilled" else plan.ship_by_ms,
             findings=plan.findings,
             summary=str((document or {}).get("status", plan.standing)),
+            counts_on=self._counts_on(raw) if row is None else "",
         )
+
+    def _counts_on(self, raw: Mapping[str, Any]) -> str:
+        made_ms = seconds_as_ms(raw, "create_time") if self._rules.count_by_day else None
+        return "" if made_ms is None else day_of(made_ms, self._region)
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         row = attempt.row

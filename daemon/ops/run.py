@@ -163,6 +163,8 @@ def running_flows(settings: Settings) -> tuple[str, ...]:
         ("cancellations", orders and settings.orders_push_cancellations),
         ("messages", orders and (follows.text or follows.card)),
         ("references", orders and follows.references),
+        ("locations", settings.locations != "off"),
+        ("products", settings.products == "pull"),
     )
     return tuple(flow for flow, on in switched if on)
 

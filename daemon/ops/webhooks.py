@@ -69,6 +69,7 @@ _PRODUCT_TOPICS = (
     Topic.PRODUCT_CREATION,
     Topic.PRODUCT_CATEGORY,
     Topic.PRODUCT_AUDIT,
+    Topic.SKU_STATUS,
 )
 _GRANT = "authorization"
 _ID = re.compile(r"\d{1,32}")

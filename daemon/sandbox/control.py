@@ -159,9 +159,11 @@ class Control:
 
 
 def _methods(service: Simulated) -> dict[str, Any]:
+    actors = (*getattr(service, "actors", ()), service)
     return {
         name: method
-        for name, method in inspect.getmembers(service, inspect.ismethod)
+        for actor in actors
+        for name, method in inspect.getmembers(actor, inspect.ismethod)
         if not name.startswith("_") and name != "handle"
     }
 

@@ -49,6 +49,15 @@ class FaultKind(StrEnum):
     NULL_DATA = "null_data"
     """200 and success, but without the payload; the request took effect. The service forms the body."""
 
+    EMPTY_LIST = "empty_list"
+    """A list answers 200 and success, without rows and as its last page. The service forms the body."""
+    SHORT_PAGE = "short_page"
+    """A page of a list says that it was the last one, whether it was or not. The service forms the body."""
+    MISSING_LOCATION = "missing_location"
+    """An inventory list leaves out the rows of one location, `message` of the fault; it says nothing about it."""
+
+
+PAGE_FAULTS = frozenset({FaultKind.EMPTY_LIST, FaultKind.SHORT_PAGE, FaultKind.MISSING_LOCATION})
 
 REFUSALS = frozenset({FaultKind.RATE_LIMIT, FaultKind.SERVER_ERROR, FaultKind.UNAVAILABLE, FaultKind.REFUSE})
 """The service answers these itself, before doing anything."""

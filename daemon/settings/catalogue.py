@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 
 from daemon.settings import grammar
 from daemon.settings.connection import Boolean, OptionalSecret, Text, Url
-from daemon.settings.declare import PLANNED, read_by, setting
+from daemon.settings.declare import NOW, PLANNED, read_by, setting
 from daemon.settings.flows import Pairs
 from daemon.settings.values import AiProvider, Buffer, MissingAttributes
 
@@ -53,7 +53,9 @@ class CatalogueSettings(BaseSettings):
     products_missing_attributes: Missing = product_setting(
         "exception", "ai or exception: where missing values come from"
     )
-    products_only_required_attributes: Boolean = product_setting("false", "fill in values for required attributes only")
+    products_only_required_attributes: Boolean = product_setting(
+        "false", "pull the values of required attributes only", since=NOW
+    )
     products_ai_skus: Selection = product_setting("all", "SKUs that may get AI values: a list or all")
     products_ai_skus_except: Names = product_setting("", "SKUs that never get AI values")
     products_ai_attributes: Selection = product_setting("all", "attributes that may get AI values: a list or all")

@@ -66,7 +66,8 @@ def load_settings(
 def planned_in_use(settings: Settings) -> tuple[str, ...]:
     """The variables that ask for something this version does not do yet; one set to off or false asks for nothing."""
     known = declarations()
-    return tuple(name for name in settings.found if known[name].planned and not _asks_nothing(settings, name))
+    names = tuple(name for name in settings.found if known[name].planned and not _asks_nothing(settings, name))
+    return ("PRODUCTS=push", *names) if settings.products is Direction.PUSH else names
 
 
 def _asks_nothing(settings: Settings, name: str) -> bool:

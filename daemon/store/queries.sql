@@ -307,3 +307,90 @@ SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND key = 
 -- The order behind an id of the other side.
 -- name: outbox_by_remote_id
 SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND remote_id = ? AND remote_id <> '' LIMIT 1;
+
+-- name: product_get
+SELECT product_id, status, stamp, version_ms, seen_at_ms, gone_at_ms FROM products WHERE product_id = ?;
+
+-- name: product_put
+INSERT INTO products (product_id, status, stamp, version_ms, seen_at_ms, gone_at_ms) VALUES (?, ?, ?, ?, ?, NULL)
+ON CONFLICT (product_id) DO UPDATE SET
+    status = excluded.status, stamp = excluded.stamp, version_ms = excluded.version_ms, seen_at_ms = excluded.seen_at_ms,
+    gone_at_ms = NULL
+WHERE products.version_ms <= excluded.version_ms;
+
+-- name: product_seen
+UPDATE products SET seen_at_ms = ?, gone_at_ms = NULL WHERE product_id = ?;
+
+-- name: product_gone
+UPDATE products SET gone_at_ms = ?, stamp = '' WHERE product_id = ? AND gone_at_ms IS NULL;
+
+-- Products that a whole reading of the shop did not show.
+-- name: products_unseen
+SELECT product_id FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?;
+
+-- name: products_unseen_count
+SELECT count(*) FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ?;
+
+-- name: products_live_count
+SELECT count(*) FROM products WHERE gone_at_ms IS NULL;
+
+-- name: link_get
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE sku_id = ?;
+
+-- name: links_by_seller_sku
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE seller_sku = ? AND seller_sku <> '' AND gone_at_ms IS NULL ORDER BY sku_id;
+
+-- name: links_by_product
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE product_id = ? ORDER BY sku_id;
+
+-- Every link in the order of SKU ids, one page after the other; the gone ones are left out.
+-- name: links_after
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?;
+
+-- name: links_count
+SELECT count(*) FROM links WHERE gone_at_ms IS NULL;
+
+-- name: link_put
+INSERT INTO links (
+    sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms, updated_at_ms
+) VALUES (?, ?, ?, ?, ?, ?, '', ?, NULL, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    product_id = excluded.product_id,
+    pipe17_product_id = CASE WHEN links.seller_sku = excluded.seller_sku THEN links.pipe17_product_id ELSE '' END,
+    seller_sku = excluded.seller_sku, status = excluded.status, kind = excluded.kind, warehouses = excluded.warehouses,
+    seen_at_ms = excluded.seen_at_ms, gone_at_ms = NULL, updated_at_ms = excluded.updated_at_ms;
+
+-- name: link_gone
+UPDATE links SET gone_at_ms = ?, updated_at_ms = ? WHERE sku_id = ? AND gone_at_ms IS NULL;
+
+-- name: link_made
+UPDATE links SET pipe17_product_id = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: link_kind
+UPDATE links SET kind = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: link_warehouses
+UPDATE links SET warehouses = ?, updated_at_ms = ? WHERE sku_id = ?;
+
+-- name: warehouse_get
+SELECT id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms FROM warehouses WHERE id = ?;
+
+-- name: warehouses_all
+SELECT id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms FROM warehouses ORDER BY id;
+
+-- name: warehouse_put
+INSERT INTO warehouses (id, name, type, sub_type, effect_status, is_default, location_id, seen_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, '', ?)
+ON CONFLICT (id) DO UPDATE SET
+    name = excluded.name, type = excluded.type, sub_type = excluded.sub_type, effect_status = excluded.effect_status,
+    is_default = excluded.is_default, seen_at_ms = excluded.seen_at_ms;
+
+-- name: warehouse_located
+UPDATE warehouses SET location_id = ? WHERE id = ?;
+
+-- name: warehouse_gone
+UPDATE warehouses SET effect_status = 'GONE' WHERE id = ?;

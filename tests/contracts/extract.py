@@ -49,8 +49,16 @@ OPERATIONS = (
     ("post", "/return_refund/202309/cancellations/{cancel_id}/reject"),
     ("get", "/return_refund/202309/reject_reasons"),
     ("get", "/product/202312/prerequisites"),
+    ("post", "/product/202502/products/search"),
+    ("get", "/product/202309/products/{product_id}"),
+    ("get", "/product/202309/categories/{category_id}/attributes"),
+    ("post", "/product/202309/products/activate"),
+    ("post", "/product/202309/products/deactivate"),
+    ("post", "/product/202309/inventory/search"),
+    ("post", "/product/202309/products/{product_id}/inventory/update"),
+    ("get", "/fbt/202408/warehouses"),
 )
-WEBHOOKS = ("1", "3", "4", "6", "7", "11")
+WEBHOOKS = ("1", "3", "4", "5", "6", "7", "11", "15", "16", "37", "50", "71")
 
 
 def references(value: Any) -> Iterator[str]:

@@ -84,7 +84,8 @@ async def test_what_does_not_end_in_time_is_cut_off_and_looked_up_later(
     monkeypatch.setattr(run, "STOP_WITHIN", run.timedelta(seconds=0.3))
     sides = Sides()
     sides.silent.add(("POST", "/api/v3/orders"))
-    async with running(store, sides) as house:
+    alone = {"LOCATIONS": "off", "PRODUCTS": "off"}
+    async with running(store, sides, **alone) as house:
         await until(lambda: house.running.daemon.ready)
         sides.tiktok.place_order()
         house.running.daemon.pollers[0].poke()
@@ -128,16 +129,16 @@ async def test_one_line_says_what_runs_and_one_what_does_not_work_yet(
     store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "daemon")
-    async with running(store, Sides(), FULFILLMENTS="off", ORDERS_MESSAGE="thanks {order_id}") as house:
+    async with running(store, Sides(), FULFILLMENTS="off", STATEMENTS_EVERY="2h") as house:
         address = house.running.address
     starts = [record.getMessage() for record in caplog.records if " runs: " in record.getMessage()]
     assert len(starts) == 1
-    assert "orders pull, cancellations push;" in starts[0]
+    assert "runs: orders pull, " in starts[0]
     assert str(address) in starts[0]
     assert "fulfillments" not in starts[0]
     planned = [record.getMessage() for record in caplog.records if "without effect" in record.getMessage()]
     assert len(planned) == 1
-    assert "ORDERS_MESSAGE" in planned[0]
+    assert "STATEMENTS_EVERY" in planned[0]
 
 
 @pytest.mark.usefixtures("own_log")

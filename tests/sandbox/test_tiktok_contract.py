@@ -13,7 +13,8 @@ from shop_caller import HOUR_MS, Shop, open_shop
 
 from daemon.sandbox.tiktok import UnitSpec
 from daemon.sandbox.tiktok.kinds import KINDS
-from daemon.sandbox.tiktok.pricing import ON_LINES, Fees
+from daemon.sandbox.tiktok.options import ALL_SCOPES
+from daemon.sandbox.tiktok.pricing import ON_LINES, Fees, id_of
 
 HERE = Path(__file__).parent.parent
 CONTRACT = json.loads((HERE / "contracts" / "tiktok.json").read_text())
@@ -176,10 +177,60 @@ def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
     return {"id": order_id, "external_order": external}
 
 
+def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
+    """The same for products and stock."""
+
+    def call(method: str, path: str, body: object = None, cut: str = "", **kw: Any) -> Any:
+        answer = json.loads(shop.raw(method, path, kw.pop("query", None), body, **kw).body)
+        assert answer["code"] == 0, (path, answer)
+        return method.lower(), cut or path, answer
+
+    seller = shop.sandbox.seller
+    plain = seller.add_product(("A",), images=("https://img.example.test/a.jpg",), brand="Plain & Sons")
+    rich = {
+        "options": (("Color", "Black"),),
+        "image": "https://img.example.test/b.jpg",
+        "code": ("EAN", "4006381333931"),
+    }
+    second = {
+        "seller_sku": "C",
+        "list_price": "30",
+        "weight": "0.2",
+        "status": "DEACTIVATED",
+        "deactivated_by": "SELLER",
+    }
+    seller.add_product(({"seller_sku": "B", **rich}, second), product_id="1729500000000000301", preowned=True)
+    bundle = seller.add_product(({"seller_sku": "SET", "bundle": ((id_of("A", "sku"), 2),)},))
+    seller.lock_campaign("B")
+    seller.add_platform_warehouse("Ontario FBT")
+    shop.clock.forward(40_000)
+    search = "/product/202502/products/search"
+    yield call("POST", search, {"update_time_ge": 1}, query={"page_size": "100"})
+    yield call("POST", search, {"seller_skus": ["A"], "status": "ACTIVATE"}, query={"page_size": "1"})
+    yield call("POST", search, {"update_time_ge": 4_000_000_000}, query={"page_size": "1"})
+    path = "/product/202309/products/{product_id}"
+    for product_id in (plain, bundle, "1729500000000000301"):
+        yield call("GET", path.replace("{product_id}", product_id), None, path)
+    yield call("POST", "/product/202309/inventory/search", {"product_ids": [plain, bundle, "1729500000000000301"]})
+    yield call("POST", "/product/202309/inventory/search", {"sku_ids": ["1"]})
+    update = f"{path}/inventory/update"
+    level = {"warehouse_id": "7068517275539719942", "quantity": 4}
+    for row in (level, {**level, "warehouse_id": "99"}):
+        body = {"skus": [{"id": id_of("A", "sku"), "inventory": [row]}]}
+        yield call("POST", update.replace("{product_id}", plain), body, update)
+    attributes = "/product/202309/categories/{category_id}/attributes"
+    yield call("GET", attributes.replace("{category_id}", id_of("T-shirts", "category")), None, attributes)
+    for word in ("deactivate", "activate"):
+        yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
+    shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]
+    yield call("GET", "/fbt/202408/warehouses")
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_every_answer_is_of_the_vendors_shape(seed: int) -> None:
     answered = set()
-    for method, path, answer in everything(open_shop(seed)):
+    shop = open_shop(seed)
+    for method, path, answer in (*everything(shop), *everything_of_the_catalogue(shop)):
         check(CONTRACT["paths"][path][method]["response"], answer)
         answered.add((method, path))
     assert answered == {(method, path) for path, methods in CONTRACT["paths"].items() for method in methods}
@@ -202,6 +253,13 @@ def test_webhooks_are_of_the_vendors_shape() -> None:
     path = f"/fulfillment/202309/orders/{first}/split"
     unit = shop.sandbox.order(first).units[0].id
     shop.call("POST", path, None, {"splittable_groups": [{"id": "1", "order_line_item_ids": [unit]}]})
+    product = shop.sandbox.seller.add_product(("A",))
+    shop.sandbox.seller.change_product(product, title="Another")
+    shop.sandbox.seller.add_sku(product, "A2")
+    shop.call("POST", "/product/202309/products/deactivate", None, {"product_ids": [product]})
+    shop.call("POST", "/product/202309/products/activate", None, {"product_ids": [product]})
+    shop.sandbox.place_order(("A",))
+    shop.clock.forward(10_000)
     shop.sandbox.announce_expiry(1_800_000_000)
     shop.sandbox.revoke_grant()
     seen = set()

@@ -3,7 +3,8 @@
 Every day has orders that are held, edited in the last minute, cancelled on either side (`day_cancels.py`), paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
 bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
-of some special kind, and many have fees. At the day's end everything heals and settles.
+of some special kind, and many have fees. All orders are of one buyer, who gets a text and a card for each. At the day's
+end everything heals and settles.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import day_cancels, kinds, packing
+from tests.sim import catalogue, day_cancels, kinds, packing
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -83,9 +84,13 @@ async def play(world: World, weather: Weather) -> Diary:
     for side in ("tiktok", "pipe17"):
         for _ in range(weather.fault_windows // 2):
             _add_fault(world, side, rng, weather.hours)
-    begun_s, tasks = world.loop.time(), []
+    _add_talk_faults(world, weather.hours)
+    begun_s = world.loop.time()
+    tasks: list[asyncio.Task[None]] = []
     await world.start()
     owner = asyncio.create_task(_owner(world))
+    shelf = random.Random(f"catalogue-{world.seed}")
+    tasks.append(asyncio.create_task(catalogue.live(world, shelf, weather.hours * 0.8)))
     for at_s, act in sorted(acts, key=lambda item: item[0]):
         await world.live(max(begun_s + at_s - world.loop.time(), 0.0))
         tasks.append(asyncio.create_task(act()))  # type: ignore[arg-type]
@@ -204,6 +209,17 @@ def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> Non
             delay_ms=rng.choice((0, 2_000, 40_000)),
         )
     )
+
+
+def _add_talk_faults(world: World, hours: float) -> None:
+    """Trouble of the calls that follow an order; drawn apart, so that the rest of the day stays what it was."""
+    rng = random.Random(f"talk-{world.seed}")
+    for operation in ("messages.send", "messages.list", "conversations.open", "references.*"):
+        start_ms = world.truth.now_ms() + round(rng.uniform(0, hours * 0.7) * HOUR_S * 1000)
+        kind, probability = rng.choice(KINDS), rng.choice((0.2, 0.5, 1.0))
+        until_ms = start_ms + round(rng.choice((300.0, 1500.0)) * 1000)
+        fault = Fault(kind, operation, None, probability, after_ms=start_ms, until_ms=until_ms, delay_ms=40_000)
+        world.faults["tiktok"].add(fault)
 
 
 async def _plan_crash(world: World, rng: random.Random) -> None:

@@ -6,6 +6,7 @@ I3 no hold released early, no old address released, nothing cancelled on hold ev
 I5 the newest wanted state won
 I6 what is dead, unknown or blocked is in the tally that the metrics are read from
 I7 the limiter of the other side never tripped by our fault
+I2 too: a buyer gets one text and one card about an order, whatever fails; I1 too: nobody is forgotten
 I10 a restart with nothing new sends nothing
 K1 to K6: every kind of order told apart, every total what the buyer paid, nothing routed that must not be (`kinds.py`)
 """
@@ -17,7 +18,8 @@ from collections import Counter
 from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
-from tests.sim import kinds
+from tests.sim import catalogue, kinds
+from tests.sim.afterwards import talk_violations
 from tests.sim.day import Diary
 from tests.sim.day_cancels import LINE_MARKETS
 from tests.sim.invariants_cancels import cancellation_violations
@@ -30,6 +32,12 @@ WRITES = (
     "packages.ship",
     "cancellations.cancel",
     "cancellations.approve",
+    "products.create",
+    "products.update",
+    "locations.create",
+    "locations.update",
+    "messages.send",
+    "references.add",
     "packages.split",
     "packages.update_tracking",
     "orders.update_tracking",
@@ -47,9 +55,11 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
         found += _nothing_twice(world)
         found += _holds_kept(world, diary, hold)
         found += _nothing_hidden(store)
+        found += talk_violations(world, store)
     finally:
         store.close()
     found += _limits_kept(world)
+    found += catalogue.violations(world)
     found += kinds.violations(world, diary.kinds)
     return found
 

@@ -23,6 +23,9 @@ CRASHES = (
 )
 
 
+AROUND_A_CREATE = tuple((point, number) for point in ("commit", "committed") for number in range(1, 16))
+
+
 @pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: f"{crash[0]}-{crash[1]}")
 def test_catching_up_after_two_hours_survives_a_crash_anywhere(crash: tuple[str, int]) -> None:
     assert scenarios.catching_up(crash) == []
@@ -50,3 +53,12 @@ def test_a_write_whose_answer_is_lost_is_looked_up_and_not_repeated(operation: s
 
 def test_what_cannot_be_sent_is_dead_and_seen() -> None:
     assert scenarios.outage_with_refusals() == []
+
+
+@pytest.mark.parametrize("crash", AROUND_A_CREATE, ids=lambda crash: f"{crash[0]}-{crash[1]}")
+def test_what_follows_an_order_survives_a_crash_anywhere(crash: tuple[str, int]) -> None:
+    assert scenarios.told_despite_a_crash(crash) == []
+
+
+def test_a_buyer_is_told_once_though_answers_are_lost() -> None:
+    assert scenarios.told_though_answers_are_lost() == []

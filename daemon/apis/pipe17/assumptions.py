@@ -55,6 +55,27 @@ ORDER_INTEGRATION = Assumption(
     "A fulfillment and a shipping request name the integration that created their order under this member; where a "
     "fulfillment does not, its shipping request and then its order are asked.",
 )
+LOCATIONS_KEEP_A_LINK = Assumption(
+    "P17-12",
+    ("externalSystem", "customFields"),
+    "A location says in `externalSystem` and again in `customFields` which TikTok warehouse it is; one of the two is "
+    "kept. `status: inactive` marks a location that cannot be used.",
+)
+PRICES_BY_NAME = Assumption(
+    "P17-13",
+    ("basePrice", "compareAtPrice"),
+    "`prices` of a product are objects with `name`, `value` and `currency`, `basePrice` first; TikTok's list price is "
+    "`compareAtPrice`.",
+)
+PRODUCTS_LINK_BY_EXT_ID = Assumption(
+    "P17-14",
+    ("parent", "child", "simple", "bundle"),
+    "A parent has TikTok's product id as its SKU and `extProductId`; a child names it in `parentExtProductId` and has "
+    "the SKU id as `extProductId`. A product of another integration takes `mappedProduct` and nothing else.",
+)
+MAPPING_MERGES = Assumption(
+    "P17-15", True, "`mappedProduct` is sent whole with what a person set in it (a buffer), so it may merge or replace."
+)
 
 TAKEN_BACK_BY_QUANTITY = Assumption(
     "P17-31",
@@ -77,4 +98,8 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
     TAKEN_BACK_BY_QUANTITY,
+    LOCATIONS_KEEP_A_LINK,
+    PRICES_BY_NAME,
+    PRODUCTS_LINK_BY_EXT_ID,
+    MAPPING_MERGES,
 )

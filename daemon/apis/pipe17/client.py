@@ -24,11 +24,21 @@ from daemon.core.lanes import Lane
 from daemon.core.pipe17_errors import pipe17_verdict
 from daemon.core.reading import iso
 from daemon.core.tokens import Secret
-from daemon.core.verdicts import Rejected, Unknown
+from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Rejected, Retry, Unknown
 from daemon.errors import ApiError
 
+LIST_IS_LATE = timedelta(minutes=1)
+"""How much later than it was made a record may show up in a list."""
 MOST_PAGES = 100
 """Pages of what belongs to one order that we are willing to read; the bound that a broken `last` cannot pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A product or location that is in Pipe17 now; `fresh` is False when it was there before our call."""
+
+    record: dict[str, Any]
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +164,7 @@ class Pipe17:
 
     async def update_order(self, order_id: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Change members of an order (arrays whole); the new record where Pipe17 sends it, else None."""
-        path = f"/orders/{quote(order_id, safe='')}"
-        body = await self._session.call("orders.update", self._lane, "PUT", path, document=changes)
-        order = body.get("order")
-        return order if isinstance(order, dict) else None
+        return await self._update("orders", order_id, changes, "order")
 
     async def shipment(self, shipment_id: str) -> dict[str, Any] | None:
         """One shipping request, None when there is none."""
@@ -181,6 +188,107 @@ class Pipe17:
             if page.last:
                 return found
         raise self._session.misshapen(f"{plural}.list", write=False, member="pagination.last")
+
+    async def products(
+        self,
+        *,
+        updated_since_ms: int | None = None,
+        skus: Sequence[str] = (),
+        skip: int = 0,
+        count: int = LARGEST_COUNT.value,
+    ) -> Rows:
+        """Products changed since an instant (epoch ms), or with these SKUs; whole records, oldest change first."""
+        filters = [("sku", sku) for sku in skus]
+        if updated_since_ms is not None:
+            filters.append(("updatedSince", iso(updated_since_ms)))
+        return await self._page("products", filters, skip, count)
+
+    async def product(self, product_id: str) -> dict[str, Any] | None:
+        """One product by its Pipe17 id, None when there is none."""
+        return await self._one("products.get", "products", product_id, "product")
+
+    async def product_by_sku(self, sku: str) -> dict[str, Any] | None:
+        """The product with this SKU, None when there is none."""
+        rows = (await self.products(skus=[sku])).rows
+        return next((row for row in rows if row.get("sku") == sku), None)
+
+    async def create_product(self, document: Mapping[str, Any]) -> Made:
+        """Make sure that a product with this `sku` exists; one that was there before is handed over as it is."""
+        sku = str(document["sku"])
+        try:
+            body = await self._session.call("products.create", self._lane, "POST", "/products", document=document)
+        except ApiError as error:
+            if error.verdict != Rejected("duplicate"):
+                raise
+            existing = await self.product_by_sku(sku)
+            if existing is None:
+                # lists are late: a product that we made a moment ago is refused as a duplicate and not shown yet
+                error.verdict = Retry("duplicate", LIST_IS_LATE, UNKNOWN_CODE_TRIES)
+                raise
+            return Made(existing, fresh=False)
+        made = body.get("product")
+        if not isinstance(made, dict) or not made.get("productId"):
+            made = await self.product_by_sku(sku)
+        if made is None:
+            raise self._session.misshapen("products.create", write=True, member="product")
+        return Made(made, fresh=True)
+
+    async def update_product(self, product_id: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Change members of a product (arrays whole); the new record where Pipe17 sends it, else None."""
+        return await self._update("products", product_id, changes, "product")
+
+    async def inventory(
+        self,
+        *,
+        updated_since_ms: int | None = None,
+        skip: int = 0,
+        count: int = LARGEST_COUNT.value,
+        skus: Sequence[str] = (),
+        location_id: str = "",
+    ) -> Rows:
+        """Stock rows, one a SKU and location, changed since an instant (epoch ms); oldest change first, one page."""
+        filters = [("sku", sku) for sku in skus]
+        if updated_since_ms is not None:
+            filters.append(("updatedSince", iso(updated_since_ms)))
+        if location_id:
+            filters.append(("locationId", location_id))
+        return await self._page("inventory", filters, skip, count)
+
+    async def inventory_totals(
+        self, *, skus: Sequence[str] = (), skip: int = 0, count: int = LARGEST_COUNT.value
+    ) -> Rows:
+        """Stock by SKU, summed over the locations that count; one page. Not to be combined with an instant."""
+        filters = [*(("sku", sku) for sku in skus), ("totals", "true"), ("keys", "*")]
+        params = [*filters, ("count", str(count)), ("skip", str(skip))]
+        return await self._session.rows("inventory.list", self._lane, "inventory", params)
+
+    async def locations(self) -> list[dict[str, Any]]:
+        """Every location of the organisation, whole records."""
+        found: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            page = await self._page("locations", (), len(found), LARGEST_COUNT.value)
+            found += page.rows
+            if page.last:
+                return found
+        raise self._session.misshapen("locations.list", write=False, member="pagination.last")
+
+    async def create_location(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A new location; Pipe17 knows no key that would keep it from being made twice."""
+        body = await self._session.call("locations.create", self._lane, "POST", "/locations", document=document)
+        made = body.get("location")
+        if not isinstance(made, dict) or not made.get("locationId"):
+            raise self._session.misshapen("locations.create", write=True, member="location")
+        return made
+
+    async def update_location(self, location_id: str, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Change members of a location (arrays whole); the new record where Pipe17 sends it, else None."""
+        return await self._update("locations", location_id, changes, "location")
+
+    async def _update(self, plural: str, name: str, changes: Mapping[str, Any], singular: str) -> dict[str, Any] | None:
+        path = f"/{plural}/{quote(name, safe='')}"
+        body = await self._session.call(f"{plural}.update", self._lane, "PUT", path, document=changes)
+        found = body.get(singular)
+        return found if isinstance(found, dict) else None
 
     async def _page(self, plural: str, filters: Params, skip: int, count: int, keys: str = "*") -> Rows:
         operation = f"{plural}.list"

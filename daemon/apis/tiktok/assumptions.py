@@ -56,6 +56,33 @@ SANDBOX_QUOTA_SLIDES = Assumption(
 READ_PERMISSION_IS_PER_RECORD = Assumption(
     "TT-10", True, "10006402 (permission denied) is about the one order or package asked for, not about the grant."
 )
+PREOWNED_BY_CATEGORY = Assumption(
+    "TT-11",
+    "pre-owned",
+    "A product is a pre-owned piece when `is_pre_owned` says so or one of its categories is called pre-owned.",
+)
+PRODUCT_SEARCH_IS_WHOLE = Assumption(
+    "TT-12",
+    10_000,
+    "A product search shows at most 10,000 products and says in `total_count` how many match: a window that shows "
+    "fewer is read again. Its order is not relied on.",
+)
+STOCK_NEEDS_PRODUCT_WRITE = Assumption(
+    "TT-13",
+    "seller.product.write",
+    "Setting stock and taking products off sale need this scope, reading them does not.",
+)
+MESSAGES_SHOW_AT_ONCE = Assumption(
+    "TT-14",
+    True,
+    "A message that was taken stands in its conversation at once, so a lost answer is settled by reading.",
+)
+SHOP_DAY = Assumption(
+    "TT-15",
+    "market",
+    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of "
+    "the shop's market; in the US that is Pacific time.",
+)
 CHARGES_PERHAPS_CONTAINED = Assumption(
     "TT-31",
     PERHAPS_CONTAINED,
@@ -113,6 +140,11 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     CANCEL_ANSWER_ELSEWHERE,
     APPROVAL_KEY_REPLAYS,
     CANCEL_SHOWS_ON_THE_ORDER,
+    PREOWNED_BY_CATEGORY,
+    PRODUCT_SEARCH_IS_WHOLE,
+    STOCK_NEEDS_PRODUCT_WRITE,
+    MESSAGES_SHOW_AT_ONCE,
+    SHOP_DAY,
     CHARGES_PERHAPS_CONTAINED,
     PRICES_BEFORE_TAX,
     CURRENCIES_WITHOUT_CENTS,

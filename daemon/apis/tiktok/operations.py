@@ -22,6 +22,8 @@ class Operation:
     scope: str
     write: bool = False
     cipher: bool = True
+    optional: bool = False
+    """Works without its scope: what it reads is then simply not there."""
 
 
 _AUTHORIZATION = "seller.authorization.info"
@@ -31,6 +33,8 @@ _PACKING = "seller.fulfillment.package.write"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
 _AFTERSALES = "seller.return_refund.basic"
+_PRODUCT_WRITE = "seller.product.write"
+_FBT = "seller.fbt.info"
 _REFERENCES_READ = "seller.order.ext_ref.read"
 _REFERENCES_WRITE = "seller.order.ext_ref.write"
 _SERVICE = "seller.customer_service"
@@ -122,6 +126,19 @@ _TABLE = (
     ),
     Operation("messages.list", "GET", ("/customer_service/202309/conversations/{conversation_id}/messages",), _SERVICE),
     Operation("prerequisites.check", "GET", ("/product/202312/prerequisites",), _PRODUCTS),
+    Operation("products.search", "POST", ("/product/202502/products/search",), _PRODUCTS),
+    Operation("products.get", "GET", ("/product/202309/products/{product_id}",), _PRODUCTS),
+    Operation("products.deactivate", "POST", ("/product/202309/products/deactivate",), _PRODUCT_WRITE, write=True),
+    Operation("categories.attributes", "GET", ("/product/202309/categories/{category_id}/attributes",), _PRODUCTS),
+    Operation("inventory.search", "POST", ("/product/202309/inventory/search",), _PRODUCTS),
+    Operation(
+        "inventory.update",
+        "POST",
+        ("/product/202309/products/{product_id}/inventory/update",),
+        _PRODUCT_WRITE,
+        write=True,
+    ),
+    Operation("fbt.warehouses", "GET", ("/fbt/202408/warehouses",), _FBT, optional=True),
 )
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType({operation.name: operation for operation in _TABLE})
@@ -133,4 +150,4 @@ TOKEN_PATHS: Mapping[str, str] = MappingProxyType(
 )
 """The two unsigned calls of the token host; the secret is in their query, so their URL is never shown anywhere."""
 
-SCOPES_NEEDED: tuple[str, ...] = tuple(sorted({operation.scope for operation in _TABLE}))
+SCOPES_NEEDED: tuple[str, ...] = tuple(sorted({operation.scope for operation in _TABLE if not operation.optional}))

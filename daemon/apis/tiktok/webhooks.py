@@ -34,6 +34,8 @@ class Topic(IntEnum):
     PRODUCT_CREATION = 16
     PRODUCT_CATEGORY = 18
     PRODUCT_AUDIT = 37
+    SKU_STATUS = 50
+    """Sent to the address of the app alone; a shop cannot register for it."""
 
 
 ORDER_EVENTS: tuple[str, ...] = (

@@ -69,6 +69,13 @@ COMMANDS = (
     Command("pull", "read these orders or fulfillments now", f"{_HERE}.past", "pull", "pull_arguments"),
     Command("backfill", "read the orders of the past", f"{_HERE}.past", "backfill", "backfill_arguments"),
     Command(
+        "selftest",
+        "product, stock, order and fulfilment through both sides, step by step",
+        f"{_HERE}.selftest",
+        "selftest",
+        "selftest_arguments",
+    ),
+    Command(
         "settings", "the effective settings, secrets hidden", f"{_HERE}.settings", "settings", "settings_arguments"
     ),
 )

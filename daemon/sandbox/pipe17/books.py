@@ -13,8 +13,11 @@ from random import Random
 from typing import Any
 
 from daemon.core.reading import iso
+from daemon.sandbox.dice import beside
 from daemon.sandbox.pipe17.audit import Audit, By
+from daemon.sandbox.pipe17.goods import Goods
 from daemon.sandbox.pipe17.options import Pipe17Options
+from daemon.sandbox.pipe17.stockroom import Stockroom
 from daemon.sandbox.pipe17.table import Row, Table
 
 Quantity = int | Decimal
@@ -56,6 +59,15 @@ class Books:
             "fulfillments", "fulfillment", ("fulfillmentId", "shipmentId", "orderId", "extOrderId", "extFulfillmentId")
         )
         self.requests: dict[str, Request] = {}
+        self.goods = Goods(options, beside(rng, "goods"))
+        self.stock = Stockroom(options, beside(rng, "stock"))
+        self.tables = {
+            table.plural: table
+            for table in (
+                *(self.orders, self.shipments, self.fulfillments),
+                *(self.goods.products, self.goods.locations, self.stock.rows),
+            )
+        }
         self._rng = rng
 
     def _id(self) -> str:
@@ -89,6 +101,7 @@ class Books:
         _lift_email(document)
         if integration == self.options.integration:
             self.audit.note(document, None, at_ms, by)
+        self.stock.order_made(order_id, document, at_ms)
         return self.orders.add(order_id, integration, document, at_ms, self._listed_at_ms(at_ms))
 
     def change_order(self, row: Row, changes: Mapping[str, Any], at_ms: int, by: By) -> Row:
@@ -142,7 +155,7 @@ class Books:
 
     def settle(self, now_ms: int) -> None:
         """Let lists show what they may show by now."""
-        for table in (self.orders, self.shipments, self.fulfillments):
+        for table in self.tables.values():
             table.settle(now_ms)
 
 

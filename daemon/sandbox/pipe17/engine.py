@@ -174,6 +174,8 @@ class Engine:
             members["orderCreateTime"] = order.document["extOrderCreatedAt"]
         covers = {line_key(line): quantity for line, quantity in lines}
         self._books.add_shipment(members, Request(covers, asked), order.owner, at_ms)
+        needed = [(sku, quantity) for (_, sku), quantity in asked.items()]
+        self._books.stock.routed(order.id, needed, options.location, at_ms)
 
     def reroute(self, row: Row, at_ms: int) -> None:
         """The order's address or lines changed: cancel the requests no warehouse has, and have them made again."""
@@ -189,6 +191,7 @@ class Engine:
         for shipment in self._books.active_shipments(row.id):
             if shipment.document["status"] != "fulfilled":
                 self._cancel_shipment(shipment, at_ms, by, restock=restock)
+        self._books.stock.order_gone(row.id, at_ms)
         self._refresh_disposition(row.id, at_ms)
 
     def _cancel_shipment(self, shipment: Row, at_ms: int, by: By, *, restock: bool = False) -> None:
@@ -198,6 +201,9 @@ class Engine:
             "canceledByType": "user" if by is By.USER else "integration",
         }
         self._books.change_shipment(shipment, changes, at_ms)
+        request = self._books.requests[shipment.id]
+        free = [(part[1], request.open(part)) for part in request.asked if request.open(part) > 0]
+        self._books.stock.unrouted(shipment.document["orderId"], free, shipment.document["locationId"], at_ms)
 
     def roll_up(self, order_id: str, at_ms: int, changes: Mapping[str, Any] | None = None) -> None:
         """Bring the order's status and disposition in line with its shipping requests."""

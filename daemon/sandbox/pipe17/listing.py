@@ -28,6 +28,7 @@ from daemon.sandbox.pipe17.table import Row, Table
 
 Pairs = Sequence[tuple[str, str]]
 Test = Callable[[Row], bool]
+Show = Callable[[Row], Mapping[str, Any]]
 
 DEFAULT_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "orders": words(
@@ -38,6 +39,12 @@ DEFAULT_MEMBERS: Mapping[str, tuple[str, ...]] = {
         "fulfillmentId shipmentId extOrderId fulfillmentType actualShipDate autoEngUpdateStatus createdAt updatedAt "
         "orgKey"
     ),
+    "products": words("productId sku name status types createdAt updatedAt orgKey"),
+    "inventory": words(
+        "inventoryId sku locationId onHand committed available availableToPromise incoming future committedFuture "
+        "inventoryNotTracked createdAt updatedAt orgKey"
+    ),
+    "locations": words("locationId name address status createdAt updatedAt orgKey"),
 }
 """Members of a list row without `keys`. Those of shipments are the least that has been seen."""
 
@@ -49,6 +56,9 @@ ONE_OF: Mapping[str, Mapping[str, str]] = {
     },
     "shipments": {name: name for name in words("orderId extOrderId locationId status")},
     "fulfillments": {name: name for name in words("shipmentId orderId extOrderId locationId")},
+    "products": {name: name for name in words("sku status productId")},
+    "inventory": {name: name for name in words("sku locationId inventoryId type event")},
+    "locations": {"locationId": "locationId"},
 }
 """Filter to the member that must have one of its values."""
 
@@ -56,6 +66,9 @@ ANY_OF: Mapping[str, Mapping[str, str]] = {
     "orders": {"tags": "tags", "disposition": "disposition", "exceptionType": "exceptions"},
     "shipments": {"tags": "tags"},
     "fulfillments": {},
+    "products": {"tags": "tags"},
+    "inventory": {"tags": "tags"},
+    "locations": {},
 }
 """Filter to the list member that must hold one of its values."""
 
@@ -66,7 +79,7 @@ ALLOWED: Mapping[tuple[str, str], Sequence[str]] = {
     ("shipments", "status"): SHIPMENT_STATUSES,
 }
 
-UPPER_BOUNDS = frozenset({"orders"})
+UPPER_BOUNDS = frozenset({"orders", "inventory"})
 """Entities whose lists are known to take `until` and `updatedUntil`."""
 
 
@@ -96,6 +109,7 @@ class Query:
     updated: Window
     looked_up: tuple[str, tuple[str, ...]] | None
     tests: tuple[Test, ...]
+    totals: bool = False
 
 
 def read_query(table: Table, pairs: Pairs, options: Pipe17Options) -> Query | Refusal:
@@ -115,6 +129,11 @@ def read_query(table: Table, pairs: Pairs, options: Pipe17Options) -> Query | Re
     created = _window(given, "since", "until", table.plural, options, problems)
     updated = _window(given, "updatedSince", "updatedUntil", table.plural, options, problems)
     looked_up, tests = _filters(table, given, problems)
+    totals = table.plural == "inventory" and given.get("totals") == ["true"]
+    if totals and ("ledger" in given or ("updatedSince" in given and not options.totals_since)):
+        problems.append("totals can not be combined with that")
+    if "ledger" in given and not totals:
+        problems.append("ledger is not kept here")
     if problems:
         return Refusal(400, "Validation failed", tuple(problems))
     return Query(
@@ -128,11 +147,12 @@ def read_query(table: Table, pairs: Pairs, options: Pipe17Options) -> Query | Re
         updated=updated,
         looked_up=looked_up,
         tests=tests,
+        totals=totals,
     )
 
 
-def page(table: Table, query: Query, owner: str | None) -> dict[str, Any]:
-    """The answer's payload. `owner` limits it to the records of one integration."""
+def page(table: Table, query: Query, owner: str | None, show: Show) -> dict[str, Any]:
+    """The answer's payload. `owner` limits it to the records of one integration, `show` is what it sees of a row."""
     tests = query.tests if owner is None else (*query.tests, lambda row: row.owner == owner)
     skip = query.skip if query.paged else 0
     rows, skip = _candidates(table, query, skip if not tests else None, skip)
@@ -140,7 +160,7 @@ def page(table: Table, query: Query, owner: str | None) -> dict[str, Any]:
     found = list(islice(kept, skip, skip + query.count + 1 if query.paged else None))
     size = query.count if query.paged else len(found)
     return {
-        table.plural: [_project(row.document, query.members) for row in found[:size]],
+        table.plural: [_project(show(row), query.members) for row in found[:size]],
         "pagination": {"last": len(found) <= size, "pageSize": size},
     }
 

@@ -57,7 +57,14 @@ class HoldFrom(StrEnum):
     """`extOrderCreatedAt`."""
 
 
-CHANNEL_GRANTS: Mapping[str, str] = {"orders": "crul", "shipments": "rl", "fulfillments": "rl"}
+CHANNEL_GRANTS: Mapping[str, str] = {
+    "orders": "crul",
+    "shipments": "rl",
+    "fulfillments": "rl",
+    "products": "crul",
+    "inventory": "rl",
+    "locations": "crul",
+}
 """What the key of a selling channel may do: create, read, update, delete, list."""
 
 
@@ -110,6 +117,17 @@ class Pipe17Options:
     tracking: Tracking = Tracking.ARRAY
     fulfillment_names_channel: bool = True
     """Whether fulfillments carry `orderIntegration`."""
+
+    commits_at: str = "routed"
+    """When an order commits stock: `routed` with its shipping requests, `created` with the order itself."""
+    totals_since: bool = False
+    """Whether `totals` can be combined with `updatedSince`; else 400."""
+    excluded_locations: tuple[str, ...] = ()
+    """Locations that totals leave out."""
+    keeps_external_system: bool = True
+    """Whether a location keeps `externalSystem`; else it is dropped like any unknown member."""
+    foreign_product_status: int = 403
+    """The answer to a change of a product of another integration."""
 
     record_bodies: bool = True
     """Whether `calls` keeps the bodies of requests; benchmarks turn it off."""

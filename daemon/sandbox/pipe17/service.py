@@ -18,16 +18,19 @@ from typing import Any
 
 from daemon.clock import Clock
 from daemon.core.jsontext import dumps
-from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
+from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.pipe17.audit import Audit, By
 from daemon.sandbox.pipe17.books import Books, Quantity
 from daemon.sandbox.pipe17.desk import DUPLICATE, Desk
 from daemon.sandbox.pipe17.engine import Engine
 from daemon.sandbox.pipe17.gateway import NO_RESULTS, Refusal, Route, admit, failure, find_route, success
+from daemon.sandbox.pipe17.goods import shown
+from daemon.sandbox.pipe17.keeper import Keeper
 from daemon.sandbox.pipe17.listing import page, read_query
 from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options
 from daemon.sandbox.pipe17.shapes import FULFILLMENT, ORDER, clean
 from daemon.sandbox.pipe17.table import Row, Table
+from daemon.sandbox.pipe17.totals import totals_page
 from daemon.sandbox.pipe17.warehouse import Warehouse
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.wire import Call, Loss, Reply
@@ -64,6 +67,8 @@ class Pipe17Sandbox:
         self.engine = Engine(self.books)
         self._desk = Desk(self.books, self.engine)
         self._warehouse = Warehouse(self.books, self.engine)
+        self.keeper = Keeper(self.options, self.books.goods, self.books.stock, self.advance)
+        self.actors = (self.keeper,)
 
     @property
     def audit(self) -> Audit:
@@ -95,6 +100,8 @@ class Pipe17Sandbox:
         else:
             allowed = admit(call, route, self.options)
             reply = failure(allowed) if isinstance(allowed, Refusal) else self._answer(allowed, call, body, now_ms)
+            if fault is not None and fault.kind in PAGE_FAULTS and isinstance(route, Route) and reply.status == 200:
+                reply = _spoiled(reply, route.entity, fault)
             if fault is not None and fault.kind is FaultKind.NULL_DATA and reply.status < 300:
                 reply = success({}, reply.status)
             self.advance()
@@ -107,14 +114,24 @@ class Pipe17Sandbox:
             query = read_query(table, call.query, self.options)
             if isinstance(query, Refusal):
                 return failure(query)
-            return success(page(table, query, None if self.options.org_wide else self.options.integration))
+            if query.totals:
+                return success(totals_page(table, query, self.options))
+            owner = None if self.options.org_wide else self.options.integration
+            return success(page(table, query, owner, self._shown))
         if route.action == "create":
             if route.entity == "orders":
                 return self._create_orders(body, now_ms)
-            return self._create_fulfillment(body, now_ms)
+            if route.entity == "fulfillments":
+                return self._create_fulfillment(body, now_ms)
+            return self._changed(table, self._create_goods(route, body, now_ms))
         row = self._find(table, route)
         if route.action == "get":
-            return failure(Refusal(404, NO_RESULTS)) if row is None else success({table.singular: row.document})
+            return failure(Refusal(404, NO_RESULTS)) if row is None else success({table.singular: self._shown(row)})
+        goods = self.books.goods
+        if route.entity == "products":
+            return self._changed(table, goods.update_product(row, body, self.options.integration, now_ms))
+        if route.entity == "locations":
+            return self._changed(table, goods.update_location(row, body, now_ms))
         updated = self._desk.update(row, body, now_ms)
         if isinstance(updated, Refusal):
             return failure(updated)
@@ -151,9 +168,19 @@ class Pipe17Sandbox:
         document = self._warehouse.record(shipment, members, self.options.integration, now_ms)
         return success({"fulfillment": document})
 
+    def _create_goods(self, route: Route, body: Any, now_ms: int) -> Row | Refusal:
+        goods = self.books.goods
+        create = goods.create_product if route.entity == "products" else goods.create_location
+        return create(body, self.options.integration, now_ms)
+
+    def _changed(self, table: Table, result: Row | Refusal) -> Reply:
+        return failure(result) if isinstance(result, Refusal) else success({table.singular: self._shown(result)})
+
+    def _shown(self, row: Row) -> Mapping[str, Any]:
+        return shown(row, self.options.integration)
+
     def _table(self, entity: str) -> Table:
-        tables = (self.books.orders, self.books.shipments, self.books.fulfillments)
-        return next(table for table in tables if table.plural == entity)
+        return self.books.tables[entity]
 
     def _find(self, table: Table, route: Route) -> Row | None:
         name = route.record or ""
@@ -290,6 +317,19 @@ def _as_stored(text: str) -> Decimal:
     if not stored.is_finite():
         raise ValueError(text)
     return stored
+
+
+def _spoiled(reply: Reply, entity: str, fault: Fault) -> Reply:
+    """A page of a list with a fault that nobody can see."""
+    answer = json.loads(reply.body, parse_float=Decimal)
+    if "pagination" not in answer:
+        return reply
+    rows, paging = answer[entity], answer["pagination"]
+    if fault.kind is FaultKind.MISSING_LOCATION:
+        rows = [row for row in rows if row.get("locationId") != fault.message]
+    else:
+        rows, paging = ([] if fault.kind is FaultKind.EMPTY_LIST else rows), {**paging, "last": True}
+    return success({entity: rows, "pagination": paging})
 
 
 def _refused(fault: Fault, now_ms: int) -> Reply:

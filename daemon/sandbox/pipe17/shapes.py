@@ -168,6 +168,38 @@ FULFILLMENT: Mapping[str, Cleaner] = {
 }
 
 
+MAPPED = _only(
+    {
+        **_texts("integrationId extProductId sku name status"),
+        "bufferInventory": _number,
+        "inventoryNotTracked": _flag,
+        "customFields": _list_of(NAME_VALUE),
+    }
+)
+PRODUCT: Mapping[str, Cleaner] = {
+    **_texts(
+        "sku name status description vendor partId upc countryOfOrigin harmonizedCode costCurrency weightUnit "
+        "dimensionsUnit parentExtProductId extProductId extProductApiId"
+    ),
+    **dict.fromkeys(words("cost weight length width height"), _number),
+    **dict.fromkeys(words("taxable hideInStore inventoryNotTracked"), _flag),
+    **dict.fromkeys(words("extProductCreatedAt extProductUpdatedAt"), _date),
+    **dict.fromkeys(words("types imageURLs tags"), _list_of(_text)),
+    **dict.fromkeys(words("variantOptions customFields"), _list_of(NAME_VALUE)),
+    "prices": _list_of(_open),
+    "bundleItems": _list_of(_only({"sku": _text, "quantity": _number})),
+    "mappedProduct": MAPPED,
+    "sourceDoc": _open,
+}
+LOCATION: Mapping[str, Cleaner] = {
+    **_texts("name status fulfillmentIntegrationId"),
+    "address": ADDRESS,
+    "externalSystem": _list_of(_only(_texts("integrationId locationValue"))),
+    "tags": _list_of(_text),
+    "customFields": _list_of(NAME_VALUE),
+}
+
+
 def clean(raw: Any, members: Mapping[str, Cleaner]) -> tuple[dict[str, Any], Problems]:
     """The members that are kept, and what is wrong with them."""
     problems: Problems = []

@@ -61,6 +61,10 @@ class Table:
         """The newest versions of the records with this value, in the order of creation."""
         return [self._rows[record_id] for record_id in self._by_member[member].get(value, ())]
 
+    def values(self, member: str) -> Iterator[str]:
+        """The values that a member has or had."""
+        return iter(self._by_member[member])
+
     def indexed(self, member: str) -> bool:
         """Whether `find` knows this member."""
         return member in self._by_member

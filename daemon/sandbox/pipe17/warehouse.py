@@ -110,6 +110,9 @@ class Warehouse:
         for line in members.get("lineItems", ()):
             part = (line.get("uniqueId", ""), line.get("sku", ""))
             book[part] = book.get(part, 0) + line.get("quantity", 0)
+        moved = [(line.get("sku", ""), line.get("quantity", 0)) for line in members.get("lineItems", ())]
+        move = self._books.stock.rejected if book is request.rejected else self._books.stock.shipped
+        move(shipment.document["orderId"], moved, shipment.document["locationId"], at_ms)
         if request.shipped and not shipment.document["status"].startswith("canceled"):
             status = "fulfilled" if request.complete else "partialFulfillment"
             self._books.change_shipment(shipment, {"status": status}, at_ms)

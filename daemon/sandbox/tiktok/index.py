@@ -44,6 +44,10 @@ class TimeIndex:
         else:
             insort(self.rows, key)
 
+    def drop(self, record_id: str) -> None:
+        """The record is gone."""
+        del self.rows[bisect_left(self.rows, (self._second.pop(record_id), record_id))]
+
     def span(self, ge: int | None, lt: int | None) -> tuple[int, int]:
         """The positions of the rows with `ge <= second < lt`."""
         low = 0 if ge is None else bisect_left(self.rows, (ge, ""))

@@ -6,7 +6,6 @@ delivery options: seller shipping, and one that the platform fulfills and that a
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -53,6 +52,7 @@ SELLER_OPTION = "7091146663229654785"
 PLATFORM_OPTION = "7091146663229654999"
 OPTION_NAMES = {SELLER_OPTION: "Standard shipping", PLATFORM_OPTION: "TikTok Shipping"}
 MAIN_WAREHOUSE = "7068517275539719942"
+PLATFORM_WAREHOUSE = "7068517275539770000"
 EU_REGIONS = frozenset({"ES", "IE", "IT", "DE", "FR"})
 
 TRACKING = re.compile(r"[A-Za-z0-9._/-]*")
@@ -84,6 +84,9 @@ class Logistics:
         self.warehouses: list[dict[str, Any]] = _warehouses(options.region)
         self.failed: dict[str, list[str]] = {}
         """Check items that fail, with their reasons; also names nobody has heard of."""
+        self.platform: list[dict[str, Any]] = []
+        """Warehouses of TikTok's own (FBT); each has one warehouse id of the shop's."""
+        self._numbers = len(self.warehouses)
 
     def list_providers(self, ask: Ask) -> dict[str, Any]:
         """The carriers of a delivery option."""
@@ -100,6 +103,61 @@ class Logistics:
     def list_warehouses(self, ask: Ask) -> dict[str, Any]:
         """Every warehouse; the list is left out when there is none."""
         return {"warehouses": self.warehouses} if self.warehouses else {}
+
+    def list_platform(self, ask: Ask) -> dict[str, Any]:
+        """`GET /fbt/202408/warehouses`."""
+        return {"warehouses": self.platform} if self.platform else {}
+
+    def warehouse(self, warehouse_id: str) -> dict[str, Any]:
+        """One warehouse; `KeyError` where there is none."""
+        found = next((row for row in self.warehouses if row["id"] == warehouse_id), None)
+        if found is None:
+            raise KeyError(warehouse_id)
+        return found
+
+    def kind(self, warehouse_id: str) -> str:
+        """Its type, `FBT` for one of TikTok's own, "" for an unknown one."""
+        if any(warehouse_id in row["warehouse_ids"] for row in self.platform):
+            return "FBT"
+        return next((str(row["type"]) for row in self.warehouses if row["id"] == warehouse_id), "")
+
+    def effect_status(self, warehouse_id: str) -> str:
+        """ENABLED, DISABLED or RESTRICTED; "" for one that is not in the list."""
+        return next((str(row["effect_status"]) for row in self.warehouses if row["id"] == warehouse_id), "")
+
+    def add(self, name: str, kind: str, *, default: bool, sub_type: str) -> str:
+        """One more warehouse; its id."""
+        row = _warehouse(self._options.region, self._numbers, name, kind, default)
+        self._numbers += 1
+        if default:
+            for other in self.warehouses:
+                other["is_default"] = other["is_default"] and other["type"] != kind
+        self.warehouses.append({**row, "sub_type": sub_type})
+        return str(row["id"])
+
+    def add_platform(self, name: str) -> str:
+        """One more warehouse of TikTok's own; the warehouse id that SKUs show."""
+        number = len(self.platform)
+        shown = str(int(PLATFORM_WAREHOUSE) + number)
+        address = {"postal_code": "91761", "region_code": self._options.region, "state": "California"}
+        self.platform.append(
+            {
+                "fbt_warehouse_id": str(7_400_000_000_000_000_001 + number),
+                "warehouse_ids": [shown],
+                "name": name,
+                "type": "FBT",
+                "subscribed": True,
+                "addresses": [{**address, "city": "Ontario", "district": "", "address_line_1": "9 Platform Way"}],
+                "logistics_services": [],
+            }
+        )
+        return shown
+
+    def set_status(self, warehouse_id: str, status: str) -> None:
+        """Enable or disable a warehouse."""
+        if status not in ("ENABLED", "DISABLED", "RESTRICTED"):
+            raise ValueError(f"{status} is no status of a warehouse")
+        self.warehouse(warehouse_id)["effect_status"] = status
 
     def prerequisites(self, ask: Ask) -> dict[str, Any]:
         """The shop's check list."""
@@ -137,32 +195,34 @@ def _providers(region: str) -> dict[str, str]:
 
 
 def _warehouses(region: str) -> list[dict[str, Any]]:
-    address = {
-        "region": "United States",
-        "region_code": region,
-        "state": "California",
-        "city": "Los Angeles",
-        "distict": "",
-        "town": "",
-        "postal_code": "90001",
-        "full_address": "1 Dock Road, Los Angeles, CA",
-        "address_line1": "1 Dock Road",
-        "address_line2": "",
-        "contact_person": "Sim Seller",
-        "phone_number": "(+1)2135550111",
-        "geolocation": {"latitude": "34.05", "longitude": "-118.24"},
+    return [
+        _warehouse(region, 0, "Main", "SALES_WAREHOUSE", default=True),
+        _warehouse(region, 1, "Returns", "RETURN_WAREHOUSE", default=True),
+    ]
+
+
+def _warehouse(region: str, number: int, name: str, kind: str, default: bool) -> dict[str, Any]:
+    return {
+        "id": str(int(MAIN_WAREHOUSE) + number),
+        "entity_id": "7068517275539700001",
+        "name": name,
+        "effect_status": "ENABLED",
+        "type": kind,
+        "sub_type": "DOMESTIC_WAREHOUSE",
+        "is_default": default,
+        "address": {
+            "region": "United States",
+            "region_code": region,
+            "state": "California",
+            "city": "Los Angeles",
+            "distict": "",
+            "town": "",
+            "postal_code": "90001",
+            "full_address": "1 Dock Road, Los Angeles, CA",
+            "address_line1": "1 Dock Road",
+            "address_line2": "",
+            "contact_person": "Sim Seller",
+            "phone_number": "(+1)2135550111",
+            "geolocation": {"latitude": "34.05", "longitude": "-118.24"},
+        },
     }
-
-    def row(number: int, name: str, kind: str, default: bool) -> dict[str, Any]:
-        return {
-            "id": str(int(MAIN_WAREHOUSE) + number),
-            "entity_id": "7068517275539700001",
-            "name": name,
-            "effect_status": "ENABLED",
-            "type": kind,
-            "sub_type": "DOMESTIC_WAREHOUSE",
-            "is_default": default,
-            "address": json.loads(json.dumps(address)),
-        }
-
-    return [row(0, "Main", "SALES_WAREHOUSE", True), row(1, "Returns", "RETURN_WAREHOUSE", True)]

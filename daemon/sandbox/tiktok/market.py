@@ -33,6 +33,7 @@ from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order, Package, Part, Unit
 from daemon.sandbox.tiktok.render import order_static
 from daemon.sandbox.tiktok.shapes import Refused
+from daemon.sandbox.tiktok.stock import Stock
 from daemon.sandbox.tiktok.webhooks import Webhooks
 
 CANCEL_TEXTS = {"BUYER": "No longer needed", "SELLER": "Out of stock", "SYSTEM": "Payment was not completed"}
@@ -67,12 +68,13 @@ class Checkout:
 class Market:
     """The life of one shop's orders."""
 
-    def __init__(self, options: TikTokOptions, rng: Random, book: OrderBook, webhooks: Webhooks) -> None:
+    def __init__(self, options: TikTokOptions, rng: Random, book: OrderBook, webhooks: Webhooks, stock: Stock) -> None:
         self.options = options
         self.book = book
         self._rng = rng
         self.cancellations = CancellationBook()
         self._webhooks = webhooks
+        self._stock = stock
         self._timers: list[tuple[int, int, str, str]] = []
         self._numbers = 0
         self._last_id = 576_461_413_038_000_000
@@ -94,7 +96,7 @@ class Market:
 
     def place(self, checkout: Checkout, now_ms: int) -> Order:
         """A buyer checks out; returns the order, UNPAID or already paid."""
-        specs = [pricing.spec_of(item) for item in checkout.skus]
+        specs = [self._stock.listed(pricing.spec_of(item)) for item in checkout.skus]
         if checkout.free:
             specs = [pricing.given_away(spec) for spec in specs]
         flags = dict(checkout.flags)
@@ -135,6 +137,7 @@ class Market:
             handling_days=int(handling["days"]) if handling else None,
         )
         self.book.orders[order_id] = order
+        self._stock.reserve(order, now_ms)
         if checkout.paid:
             self.pay(order, now_ms)
         else:
@@ -227,6 +230,7 @@ class Market:
                 unit.cancel_reason = one.reason or CANCEL_TEXTS[by]
                 for part in unit.parts:
                     part.status = "CANCELLED"
+        self._stock.settle(order, now_ms)
         before = order.status
         order.settle_status()
         if order.status == "CANCELLED":
@@ -265,6 +269,7 @@ class Market:
         """A shipping call changed units: settle the order, tell everyone, start the carrier's timer."""
         before = order.status
         order.settle_status()
+        self._stock.settle(order, now_ms)
         self.refuse_cancel(order, now_ms)
         if order.status != before and self.options.scan_after_ms is not None:
             self._later(order, "scan", now_ms + self.options.scan_after_ms)

@@ -23,6 +23,7 @@ ALL_SCOPES = (
     "seller.fulfillment.package.write",
     "seller.logistics",
     "seller.product.basic",
+    "seller.product.write",
     "seller.return_refund.basic",
     "seller.finance.info",
     "seller.customer_service",
@@ -96,6 +97,19 @@ class TikTokOptions:
     """Per operation; above it 429. None: no limit."""
     requests_per_hour: int | None = None
     """What a sandbox shop of the vendor is limited to (1000); above it 429 with 36009037."""
+
+    products_newest_first: bool = True
+    """The order of a product search; the vendor promises none."""
+    required_attributes: tuple[str, ...] = ("Material",)
+    """Names of the attributes that every category requires."""
+    product_hits: int = 10_000
+    """A product search that matches more is refused (12052180)."""
+    audit_after_ms: int = 5_000
+    """How long the audit of an activated product takes."""
+    stock_touches_products: bool = False
+    """Whether an inventory update moves the product's `update_time`."""
+    inventory_refusals: str = "item"
+    """`item`: a refused SKU is in `errors` and the others are done. `call`: the first refusal is the whole answer."""
 
     access_token_ms: int = 7 * DAY_MS
     grant_ms: int | None = None

@@ -47,6 +47,8 @@ EVENT_TYPES = {
     "PRODUCT_AUDIT_STATUS_CHANGE": 37,
 }
 """What a shop can register for, and the number that the delivery carries."""
+APP_EVENT_TYPES = {"SKU_STATUS_CHANGE": 50, "INVENTORY_CHANGE": 71}
+"""Events that only the app's own address gets; the names are ours, the vendor gives numbers alone."""
 
 
 class Cipher(Enum):
@@ -120,6 +122,26 @@ REJECTION = Members({"reject_reason": Text(), "comment": Text(), "images": Many(
 PAGED = {"page_size": False, "page_token": False, "sort_field": False, "sort_order": False}
 ASKS = {"initiate_aftersale_user": False, "request_types": False}
 ONE_TRY = {"idempotency_key": False}
+PRODUCTS = ("seller.product.basic",)
+PRODUCT_WRITE = ("seller.product.write",)
+PRODUCT_STATUSES = frozenset(
+    {
+        "DRAFT",
+        "PENDING",
+        "FAILED",
+        "ACTIVATE",
+        "SELLER_DEACTIVATED",
+        "PLATFORM_DEACTIVATED",
+        "FREEZE",
+        "DELETED",
+    }
+)
+PRODUCT_IDS = Members({"product_ids": IDS, "listing_platforms": IDS}, frozenset({"product_ids"}))
+LEVEL = Members(
+    {"warehouse_id": Text(), "quantity": Whole(), "backorder_quantity": Whole(), "handling_time": Whole()},
+    frozenset({"quantity"}),
+)
+LEVELS = Members({"id": Text(), "inventory": Many(LEVEL)}, frozenset({"id", "inventory"}))
 
 SERVICE = ("seller.customer_service",)
 MESSAGE_TYPES = frozenset(
@@ -349,6 +371,53 @@ ROUTES = (
         AFTERSALES,
         query={"return_or_cancel_id": True, "locale": False},
     ),
+    Route("prerequisites.check", "GET", "/product/202312/prerequisites", PRODUCTS),
+    Route(
+        "products.search",
+        "POST",
+        "/product/202502/products/search",
+        PRODUCTS,
+        query={"page_size": True, "page_token": False},
+        body=Members(
+            {
+                **{f"{name}_time_{end}": INSTANT for name in ("create", "update") for end in ("ge", "le")},
+                "status": Text(PRODUCT_STATUSES | {"ALL"}),
+                "seller_skus": IDS,
+                "sku_ids": IDS,
+            }
+        ),
+    ),
+    Route(
+        "products.get",
+        "GET",
+        "/product/202309/products/{product_id}",
+        PRODUCTS,
+        query={"return_under_review_version": False, "return_draft_version": False, "locale": False},
+    ),
+    Route(
+        "categories.attributes",
+        "GET",
+        "/product/202309/categories/{category_id}/attributes",
+        PRODUCTS,
+        query={"category_version": False, "locale": False},
+    ),
+    Route("products.activate", "POST", "/product/202309/products/activate", PRODUCT_WRITE, body=PRODUCT_IDS),
+    Route("products.deactivate", "POST", "/product/202309/products/deactivate", PRODUCT_WRITE, body=PRODUCT_IDS),
+    Route(
+        "inventory.search",
+        "POST",
+        "/product/202309/inventory/search",
+        PRODUCTS,
+        body=Members({"product_ids": Many(Text(), 1000), "sku_ids": Many(Text(), 1000)}),
+    ),
+    Route(
+        "inventory.update",
+        "POST",
+        "/product/202309/products/{product_id}/inventory/update",
+        PRODUCT_WRITE,
+        body=Members({"skus": Many(LEVELS, 1000)}, frozenset({"skus"})),
+    ),
+    Route("fbt.warehouses", "GET", "/fbt/202408/warehouses", ("seller.fbt.info",)),
     Route(
         "references.add",
         "POST",
@@ -393,7 +462,6 @@ ROUTES = (
         SERVICE,
         query={**PAGING, "locale": False, "need_data": False, "need_plaintext": False, "time_zone": False},
     ),
-    Route("prerequisites.check", "GET", "/product/202312/prerequisites", ("seller.product.basic",)),
 )
 
 

@@ -15,10 +15,12 @@ from random import Random
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.sandbox.faults import REFUSALS, Fault, FaultKind, Faults, distort, lost_before
+from daemon.sandbox.dice import beside
+from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancelling import Cancelling
+from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversations
 from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
@@ -31,7 +33,9 @@ from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.packing import Packing
 from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
+from daemon.sandbox.tiktok.seller import Seller
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
+from daemon.sandbox.tiktok.stock import Stock
 from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
 from daemon.sandbox.wire import Call, Loss, Reply
 
@@ -63,8 +67,12 @@ class TikTokSandbox:
         self.grants = Grants(self.options, self.rng)
         self.webhooks = Webhooks(self.options, self.rng)
         self.book = OrderBook(self.options, self.rng)
-        self.market = Market(self.options, self.rng, self.book, self.webhooks)
         self.logistics = Logistics(self.options)
+        self.catalogue = Catalogue(self.options, beside(self.rng, "catalogue"), self.webhooks)
+        self.stock = Stock(self.options, self.catalogue, self.logistics, self.webhooks)
+        self.market = Market(self.options, self.rng, self.book, self.webhooks, self.stock)
+        self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
+        self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
         self.cancelling = Cancelling(self.market, self.rng)
         self.packing = Packing(self.market, self.fulfillment)
@@ -105,6 +113,14 @@ class TikTokSandbox:
             "cancellations.reject_reasons": self.cancelling.reject_reasons,
             "cancellations.eligibility": self.cancelling.eligibility,
             "prerequisites.check": self.logistics.prerequisites,
+            "products.search": self.catalogue.search,
+            "products.get": self.catalogue.detail,
+            "categories.attributes": self.catalogue.attributes,
+            "products.activate": self.catalogue.activate,
+            "products.deactivate": self.catalogue.deactivate,
+            "inventory.search": self.stock.search,
+            "inventory.update": self.stock.update,
+            "fbt.warehouses": self.logistics.list_platform,
         }
 
     # -- the API
@@ -135,6 +151,8 @@ class TikTokSandbox:
                 body = _tried(call)
         if fault is not None and fault.kind is FaultKind.NULL_DATA:
             data = "null"
+        elif fault is not None and fault.kind in PAGE_FAULTS and code == 0:
+            data = _spoiled(data, fault.kind)
         reply = self._reply(status, code, message, data, now_ms, headers)
         reply = distort(reply, fault)
         self._record(call, operation, now_ms, status, code, body, fault, reply.loss)
@@ -198,16 +216,18 @@ class TikTokSandbox:
     def _now(self) -> int:
         now_ms = self.clock.now_ms()
         self.market.tick(now_ms)
+        self.catalogue.tick(now_ms)
         return now_ms
 
     def next_due_ms(self) -> int | None:
         """When something happens by itself: a hold ends, a delivery leaves. None: nothing is waiting."""
-        waiting = (self.market.next_due_ms(), self.webhooks.next_due_ms())
+        waiting = (self.market.next_due_ms(), self.catalogue.next_due_ms(), self.webhooks.next_due_ms())
         return min((due_ms for due_ms in waiting if due_ms is not None), default=None)
 
     def deliveries_due(self, now_ms: int) -> list[Delivery]:
         """The webhooks to POST now; report each with `delivery_result`."""
         self.market.tick(now_ms)
+        self.catalogue.tick(now_ms)
         return self.webhooks.due(now_ms)
 
     def delivery_result(self, delivery_id: int, ok: bool) -> None:
@@ -234,11 +254,13 @@ class TikTokSandbox:
         shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
+        ago_ms: int = 0,
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
         What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
         `kinds.KINDS`; types and flags that are given beside it win.
+        `ago_ms`: it was that long ago, and what its age brings (the end of the hold) has happened; seen first now.
         """
         of = kind_of(kind)
         if of.free and shipping is None:
@@ -261,7 +283,12 @@ class TikTokSandbox:
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
-        return self.market.place(checkout, self._now()).id
+        now_ms = self._now()
+        order = self.market.place(checkout, now_ms - ago_ms)
+        if ago_ms:
+            self.market.tick(now_ms)
+            self.book.touch(order, now_ms)
+        return order.id
 
     def pay(self, order_id: str) -> None:
         """The payment of an unpaid order comes through."""
@@ -414,6 +441,15 @@ class TikTokSandbox:
 
 def _text(data: dict[str, Any] | str) -> str:
     return data if isinstance(data, str) else encode(data)
+
+
+def _spoiled(data: str, kind: FaultKind) -> str:
+    """The data of a page with a fault that nobody can see."""
+    if kind is FaultKind.EMPTY_LIST:
+        return "{}"
+    members = json.loads(data)
+    members.pop("next_page_token", None)
+    return encode(members)
 
 
 def _raiser(refusal: Refused) -> Callable[[int], tuple[dict[str, Any], str]]:

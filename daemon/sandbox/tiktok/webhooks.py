@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from daemon.sandbox.tiktok.options import HOUR_MS, MINUTE_MS, TikTokOptions
-from daemon.sandbox.tiktok.routes import EVENT_TYPES
+from daemon.sandbox.tiktok.routes import APP_EVENT_TYPES, EVENT_TYPES
 from daemon.sandbox.tiktok.shapes import Ask, bad, encode
 
 LADDER_MS = (2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS)
@@ -144,7 +144,7 @@ class Webhooks:
         return {}
 
     def _body(self, event: str, data: dict[str, Any], at_ms: int) -> bytes:
-        number = EVENT_TYPES[event]
+        number = {**EVENT_TYPES, **APP_EVENT_TYPES}[event]
         members: dict[str, Any] = {"type": number}
         if number != 3:
             members["tts_notification_id"] = str(7_588_000_000_000_000_000 + self.rng.randrange(10**15))

@@ -103,6 +103,25 @@ def test_a_sub_account_without_the_order_scope(house: Any, command: Command) -> 
     assert ran.status == 1
 
 
+@pytest.mark.parametrize(
+    ("scope", "setting"),
+    [("seller.customer_service", "ORDERS_MESSAGE"), ("seller.order.ext_ref.write", "ORDERS_PUSH_REFERENCES")],
+)
+def test_the_scope_of_what_follows_an_order_is_named_where_it_is_switched_on(
+    scope: str, setting: str, house: Any, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scopes = tuple(one for one in house.tiktok.tokens()["granted_scopes"] if one != scope)
+    command("connect", "--code", house.tiktok.issue_code(scopes))
+    on, off = ("Thanks", "") if setting == "ORDERS_MESSAGE" else ("true", "false")
+    monkeypatch.setenv(setting, on)
+    ran = command("check", "--json")
+    assert [what for area, what, _ in lines(ran, "FAIL") if area == "TikTok"] == [
+        f"the grant lacks {scope}, which the flows in use need"
+    ]
+    monkeypatch.setenv(setting, off)
+    assert command("check", "--json").status == 0
+
+
 def test_a_revoked_grant(connected: Any, command: Command) -> None:
     connected.tiktok.revoke_grant()
     ran = command("check", "--json")

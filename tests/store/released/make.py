@@ -14,9 +14,10 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
 from store_bench import NOW_MS, Bench, change, finding, wanted  # noqa: E402
 
 from daemon.core.lifecycle import State  # noqa: E402
+from daemon.core.links import Kind, SkuSeen, WarehouseSeen  # noqa: E402
 from daemon.core.owed import Done, Refused  # noqa: E402
 from daemon.core.verdicts import Unknown  # noqa: E402
-from daemon.store import cursors, facts, hints, journal, outbox  # noqa: E402
+from daemon.store import cursors, facts, hints, journal, links, outbox  # noqa: E402
 from daemon.store.database import Tx  # noqa: E402
 from daemon.store.migrate import migrations  # noqa: E402
 
@@ -48,6 +49,9 @@ def _rest(tx: Tx) -> None:
     journal.note(tx, "orders", "done", "done", "wanted", "ready new", NOW_MS)
     tx.run("set_aside_put", ("orders", "unreadable-1", "{}", "id: is missing", NOW_MS))
     tx.run("throttle_save", ("tiktok", "orders.search", NOW_MS + 1_000, 1))
+    links.put_product(tx, "1729", "ACTIVATE", "stamp", NOW_MS, NOW_MS)
+    links.put(tx, SkuSeen("17291", "1729", "MUG-BLUE", "ACTIVATE", Kind.NORMAL, (("7068", 5),)), NOW_MS)
+    links.put_warehouse(tx, WarehouseSeen("7068", "Main", "SALES_WAREHOUSE", "", "ENABLED", True), NOW_MS)
     tx.run("token_put", ("current", '{"access_token":"a"}', NOW_MS))
 
 
