@@ -235,6 +235,10 @@ class ShippingCalls:
             return Later(due_at_ms, "TikTok still holds the order; tracking waits for its release")
         if not isinstance(error.verdict, Rejected):
             raise error
+        if error.verdict.code == "after_sale_open":
+            due_at_ms = self._clock.now_ms() + milliseconds(RECHECK)
+            text = f"TikTok takes no tracking number while a cancellation or return of the order is open ({error})"
+            return Later(due_at_ms, text, code="after_sale_open")
         if error.verdict.code == "already_shipped":
             settled = await self.settle(attempt)
             return settled if isinstance(settled, Done) else elsewhere(attempt)
