@@ -2,8 +2,9 @@
 
 A fresh store; 3,000 orders wait at the simulated TikTok Shop, an hour past their hold. Measured is from the daemon's
 READY to the last order created at the simulated Pipe17; the CPU time to the last external reference at TikTok. Each
-order is searched, read again before it is released, created, and committed at every step. Both services run in this process, in one thread; with two cores they and the
-daemon have one each, and either may be the slower one: their CPU time is given beside the daemon's.
+order is searched, read again before it is released, created, and committed at every step. Both services run in this
+process, in one thread; with two cores they and the daemon have one each, and either may be the slower one: their CPU
+time is given beside the daemon's.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
+from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Change, Owed, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
@@ -61,6 +62,8 @@ class Poller:
         try:
             async for page in flow.source(cursor):
                 await stage_page(engine, flow, page)
+                # a first reading of a whole catalogue takes an hour; being ready does not wait for its end
+                self.ran_once = self.ran_once or flow.lane >= Lane.PRODUCTS
         except ApiError as error:
             await note_failure(engine.connections, error)
             await self._failed(getattr(error.verdict, "code", "refused"), str(error))

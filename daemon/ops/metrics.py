@@ -25,8 +25,8 @@ from daemon import __version__
 from daemon.core.lifecycle import OPEN
 
 FLOWS = (
-    "orders", "fulfillments", "inventory", "products", "locations", "returns", "refunds", "statements", "messages",
-    "references",
+    "orders", "fulfillments", "cancellations", "inventory", "products", "locations", "returns", "refunds", "statements",
+    "messages", "references",
 )  # fmt: skip
 CONNECTION = "connection"
 """Stands where a flow would: exceptions of the connection itself."""

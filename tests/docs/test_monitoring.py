@@ -102,7 +102,7 @@ def test_every_metric_and_every_label_that_is_used_exists(where: str, expression
 def test_every_label_value_that_is_used_can_occur(where: str, expression: str) -> None:
     can = {
         "state": {state.value for state in OPEN},
-        "flow": {"orders", "fulfillments", "messages", "references"},
+        "flow": {"orders", "fulfillments", "cancellations", "messages", "references"},
         "code": set(CURES),
         "source": {"tiktok"},
         "job": {"tiktok-pipe17"},

@@ -1,6 +1,6 @@
 """A shop's day, drawn from a seed: what buyers, the warehouse, the networks and the machine do.
 
-Every day has orders that are held, edited in the last minute, cancelled before and after their release, paid late;
+Every day has orders that are held, edited in the last minute, cancelled on either side (`day_cancels.py`), paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
 bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
 of some special kind, and many have fees. All orders are of one buyer, who gets a text and a card for each. At the day's
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import catalogue, kinds, packing
+from tests.sim import catalogue, day_cancels, kinds, packing
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -51,6 +52,10 @@ class Diary:
     """Order -> the street it must never have been released with, because it was changed while on hold."""
     cancelled_on_hold: set[str] = field(default_factory=set)
     fulfillments: dict[str, str] = field(default_factory=dict)
+    taken_back: Counter[str] = field(default_factory=Counter)
+    """Order -> pieces that people in Pipe17 canceled or took out, or that a warehouse rejected."""
+    cancelled_late: set[str] = field(default_factory=set)
+    """Of these, the orders that were canceled in Pipe17 when a warehouse was at it."""
     shelf: packing.Shelf = field(default_factory=packing.Shelf)
     kinds: dict[str, str] = field(default_factory=dict)
     """Order -> what kind of order it is, "" for a plain one (`sim/kinds.py`)."""
@@ -148,7 +153,8 @@ async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     if rng.random() < 0.12:
         tiktok.cancel_order(order_id)
         return
-    await _ship(world, diary, rng, order_id)
+    if not await day_cancels.before_shipping(world, diary, order_id):
+        await _ship(world, diary, rng, order_id)
 
 
 async def _pair(world: World, diary: Diary, rng: random.Random) -> None:
@@ -175,6 +181,9 @@ async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -
         rng.shuffle(parcels)
         for parcel in parcels:
             await asyncio.sleep(rng.uniform(1, 900))
+            day_cancels.between_parcels(world, diary, order_id, len(diary.fulfillments))
+            if day_cancels.rejects(world, diary, shipment, parcel):
+                continue
             number = f"9400{rng.randrange(10**16):016d}"
             made = world.pipe17.fulfill(shipment["shipmentId"], parcel, rng.choice(CARRIERS), number)
             diary.fulfillments[str(made["fulfillmentId"])] = order_id

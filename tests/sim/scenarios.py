@@ -27,6 +27,7 @@ def a_day(seed: int) -> list[str]:
     """A random day in a world with its own answers to what the contracts leave open, and a restart after it."""
     odd = random.Random(f"options-{seed}")
     tiktok = _some_tiktok(odd, random.Random(f"late-{seed}"))
+    tiktok.cancel_takes_ms = random.Random(f"cancels-{seed}").choice((0, 45_000))
     pipe17 = _some_pipe17(odd, whole_orders=not tiktok.unit_split)
 
     async def live(loop: VirtualLoop) -> list[str]:

@@ -6,7 +6,14 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_catalogue, mutants_engine, mutants_messages, mutants_orders, mutants_shipping
+from tests.sim import (
+    mutants_cancellations,
+    mutants_catalogue,
+    mutants_engine,
+    mutants_messages,
+    mutants_orders,
+    mutants_shipping,
+)
 from tests.sim.bug_bank import Mutant
 
 MUTANTS = (
@@ -14,6 +21,7 @@ MUTANTS = (
     *mutants_orders.MUTANTS,
     *mutants_shipping.MUTANTS,
     *mutants_catalogue.MUTANTS,
+    *mutants_cancellations.MUTANTS,
     *mutants_messages.MUTANTS,
 )
 

@@ -77,6 +77,14 @@ MAPPING_MERGES = Assumption(
     "P17-15", True, "`mappedProduct` is sent whole with what a person set in it (a buffer), so it may merge or replace."
 )
 
+TAKEN_BACK_BY_QUANTITY = Assumption(
+    "P17-31",
+    True,
+    "A person's cancel of a line shows as a lower `quantity` of the line, or as its absence; a warehouse's as a "
+    "fulfillment of type `rejected`. An order in Pipe17 names no reason for a cancel, so TikTok is told `out of stock` "
+    "where it allows that.",
+)
+
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
     DUPLICATES_ARE_REFUSED,
@@ -89,6 +97,7 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LARGEST_COUNT,
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
+    TAKEN_BACK_BY_QUANTITY,
     LOCATIONS_KEEP_A_LINK,
     PRICES_BY_NAME,
     PRODUCTS_LINK_BY_EXT_ID,

@@ -28,7 +28,7 @@ from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, settings_of
 from daemon.ops.cli.tables import print_json, printable
 from daemon.ops.redact import Redactor
 from daemon.ops.selftest.hands import Hands, PersonHands, SandboxHands, sandbox_of
-from daemon.ops.selftest.steps import NUDGED, Run, Step, Worker
+from daemon.ops.selftest.steps import Run, Step, Worker
 from daemon.settings import Settings
 from daemon.store import hints
 
@@ -127,10 +127,10 @@ class _Running:
         self._settings = settings
 
     async def nudge(self, flow: str, key: str) -> None:
-        if key and flow in NUDGED:
+        if key:
             from daemon.ops.cli.line import ask_daemon
 
-            await asyncio.to_thread(ask_daemon, self._settings, "/api/pull", {"ids": [key]})
+            await asyncio.to_thread(ask_daemon, self._settings, "/api/pull", {"ids": [key], "flow": flow})
 
 
 def _line(step: Step) -> str:

@@ -35,8 +35,6 @@ T = TypeVar("T")
 
 LOOK_EVERY_S = 0.25
 NUDGE_EVERY_S = 5.0
-NUDGED = ("orders", "fulfillments")
-"""Flows that a running daemon can be asked to look at, record by record."""
 ON_HOLD, CANCELED = "onHold", "canceled"
 
 
@@ -130,7 +128,7 @@ class Run:
         wait_s: float = 0.0,
     ) -> T:
         """What `look` finds in the end; raises `Broken`. A side that fails for a moment is asked again."""
-        limit_s, trouble = max(wait_s or self.wait_s, self._every_s(flow)), ""
+        limit_s, trouble = wait_s or self.wait_s, ""
         begun_s, nudged_s = time.monotonic(), -NUDGE_EVERY_S
         while True:
             try:
@@ -149,11 +147,6 @@ class Run:
                 nudged_s = waited_s
                 await self.worker.nudge(flow, key)
             await anyio.sleep(LOOK_EVERY_S)
-
-    def _every_s(self, flow: str) -> float:
-        """How long the flow may take to look by itself; what nobody can nudge has at least that long."""
-        every = (known.every.total_seconds() for known, _ in self.parts.flows if known.name == flow)
-        return 0.0 if flow in NUDGED else next((seconds + 30 for seconds in every), 0.0)
 
     def needs(self, flow: str) -> None:
         """Skip the step when the flow does not run."""

@@ -19,6 +19,7 @@ from daemon.sandbox.dice import beside
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.cancelling import Cancelling
 from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversations
 from daemon.sandbox.tiktok.external import ExternalOrders
@@ -73,6 +74,7 @@ class TikTokSandbox:
         self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
         self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
+        self.cancelling = Cancelling(self.market, self.rng)
         self.packing = Packing(self.market, self.fulfillment)
         self.conversations = Conversations(self.options, self.rng, self.book)
         self.external = ExternalOrders(self.book)
@@ -104,6 +106,12 @@ class TikTokSandbox:
             "webhooks.list": self.webhooks.list,
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
+            "cancellations.search": self.cancelling.search,
+            "cancellations.cancel": self.cancelling.cancel,
+            "cancellations.approve": self.cancelling.approve,
+            "cancellations.reject": self.cancelling.reject,
+            "cancellations.reject_reasons": self.cancelling.reject_reasons,
+            "cancellations.eligibility": self.cancelling.eligibility,
             "prerequisites.check": self.logistics.prerequisites,
             "products.search": self.catalogue.search,
             "products.get": self.catalogue.detail,
@@ -300,12 +308,12 @@ class TikTokSandbox:
         """One line item is cancelled."""
         self.market.cancel(self.order(order_id), by, reason, (unit_id,), self._now())
 
-    def request_cancel(self, order_id: str) -> None:
-        """The buyer asks for a cancellation; without an answer it is granted after 24 h (US) or 48 h."""
-        self.market.request_cancel(self.order(order_id), self._now())
+    def request_cancel(self, order_id: str, unit_ids: Sequence[str] = ()) -> None:
+        """The buyer asks to cancel all or some units; without an answer it is granted after 24 h (US) or 48 h."""
+        self.market.request_cancel(self.order(order_id), self._now(), unit_ids)
 
     def refuse_cancel(self, order_id: str) -> None:
-        """The seller turns the buyer's request down."""
+        """The seller turns the buyer's request down in Seller Center, or the buyer takes it back."""
         self.market.refuse_cancel(self.order(order_id), self._now())
 
     def carrier_scan(self, order_id: str, package_id: str = "") -> None:
@@ -406,6 +414,10 @@ class TikTokSandbox:
             package.id: [package.order_id, package.status, package.tracking_number, package.provider_name]
             for package in self.book.packages.values()
         }
+        cancellations = {
+            one.id: [one.order_id, one.kind, one.status, *one.unit_ids]
+            for one in self.market.cancellations.by_id.values()
+        }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
         waiting = [item.as_json() for item in self.webhooks.waiting.values()]
         said = {
@@ -415,6 +427,7 @@ class TikTokSandbox:
         return {
             "orders": orders,
             "packages": packages,
+            "cancellations": cancellations,
             "webhooks": hooks,
             "deliveries": waiting,
             "messages": said,

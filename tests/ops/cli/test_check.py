@@ -92,6 +92,7 @@ def test_a_pipe17_key_without_grants(connected: Any, command: Command) -> None:
         "the key may not list shipments",
         "the key may not list products",
         "the key may not list locations",
+        "the key may not list inventory",
     ]
 
 
@@ -192,11 +193,11 @@ def test_webhooks_that_are_not_registered(connected: Any, command: Command, monk
 
 
 def test_a_planned_setting_and_an_open_door(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INVENTORY_BUFFER", "3")
+    monkeypatch.setenv("PRODUCTS_PROMOTIONS", "true")
     monkeypatch.setenv("CONNECTOR_LISTEN", "0.0.0.0:9817")
     monkeypatch.delenv("CONNECTOR_ADMIN_TOKEN")
     warned = [what for _, what, _ in lines(command("check", "--json"), "warn")]
-    assert any(what.startswith("INVENTORY_BUFFER has no effect") for what in warned)
+    assert any(what.startswith("PRODUCTS_PROMOTIONS has no effect") for what in warned)
     assert any("CONNECTOR_ADMIN_TOKEN" in what for what in warned)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from daemon.ops.selftest.hands import SandboxHands
 from daemon.sandbox.faults import Fault, FaultKind
 
 Command = Callable[..., Any]
@@ -26,6 +27,17 @@ def granted(house: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("TIKTOK_REFRESH_TOKEN", house.tiktok.tokens()["refresh_token"])
     house.pipe17.options.routing_after_ms = 0
     return house
+
+
+def test_a_flow_that_is_switched_off_is_skipped_and_says_so(
+    granted: Any, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRODUCTS", "off")
+    ran = command("selftest", "--json")
+    assert ran.status == 0, ran.out
+    found = steps(ran)
+    assert [found[name]["outcome"] for name in ("product", "inventory", "order")] == ["skipped", "skipped", "ok"]
+    assert "products" in found["product"]["text"]
 
 
 def steps(ran: Any) -> dict[str, dict[str, Any]]:
@@ -48,7 +60,26 @@ def test_every_step_is_well_and_nothing_is_left_open(granted: Any, command: Comm
     assert found["fulfilment"]["ids"]["tracking"] == package.tracking_number
     assert all(isinstance(step["ms"], int) for step in found.values())
     assert order.status == "COMPLETED", "cleaned up: nothing waits to be shipped"
-    assert [found[name]["outcome"] for name in ("sides", "order", "routing", "fulfilment", "clean-up")] == ["ok"] * 5
+    assert [found[name]["outcome"] for name in ORDER_STEPS if name != "inventory"] == ["ok"] * 6
+    assert (
+        granted.pipe17.keeper.product_of(found["product"]["ids"]["sku"])["productId"]
+        == found["product"]["ids"]["pipe17"]
+    )
+
+
+@pytest.mark.parametrize(("at_tiktok", "outcome"), [(17, "ok"), (16, "broken")])
+def test_the_level_of_pipe17_must_be_the_one_at_tiktok(
+    at_tiktok: int, outcome: str, granted: Any, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed(self: SandboxHands, sku: str) -> int:
+        granted.tiktok.seller.set_stock(sku, at_tiktok)  # as the flow would, or wrongly
+        return 17
+
+    monkeypatch.setattr(SandboxHands, "change_stock", changed)
+    monkeypatch.setattr("daemon.ops.selftest.steps.Run.needs", lambda run, flow: None)
+    ran = command("selftest", "--json", "--wait", "2")
+    assert steps(ran)["inventory"]["outcome"] == outcome
+    assert ran.status == (0 if outcome == "ok" else 1)
 
 
 def test_for_people_it_is_one_line_a_step(granted: Any, command: Command) -> None:
