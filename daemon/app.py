@@ -52,7 +52,8 @@ class Daemon:
             self.judge = StockJudge(engine, self.stock, parts.settings.inventory_guard)
             on_start = parts.settings.inventory_resync_on_start
             self.resync = Resync(engine, self.stock, parts.pipe17, on_start=on_start)
-        self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention)
+        limit = parts.settings.orders_daily_limit
+        self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention, limit)
         self.started = False
         self._stopping = anyio.Event()
 

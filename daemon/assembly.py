@@ -21,9 +21,11 @@ from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
 from daemon.clock import Clock
 from daemon.core.follow_ups import FollowUpRules
+from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
+from daemon.flows.canceller import Canceller
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
@@ -31,6 +33,7 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pull_products import PullProducts
+from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.push_inventory import PushInventory
@@ -130,7 +133,8 @@ def flows_of(
         rules, afterwards = order_rules(settings, clock), follow_up_rules(settings)
         orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards)
         flows.append((orders, "tiktok"))
-    if settings.fulfillments == "push":
+    ships, both_ways = settings.fulfillments == "push", settings.orders_push_cancellations and settings.orders == "pull"
+    if ships:
         shipping = ShippingRules(
             hold=settings.orders_hold,
             carrier_map=dict(settings.fulfillments_carrier_map),
@@ -139,13 +143,18 @@ def flows_of(
             since_ms=since_ms(settings, clock),
             virtual_bundles=settings.orders_virtual_bundles,
         )
-        every = settings.fulfillments_every
-        fell_back, strangers = observer.carrier_fallback, Strangers(database, clock, FULFILLMENTS)
-        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, fell_back, strangers)
+        every, told = settings.fulfillments_every, observer.carrier_fallback
+        strangers = Strangers(database, clock, FULFILLMENTS)
+        rejects = Canceller(tiktok, pipe17, clock, Lane.FULFILLMENTS, ships=ships) if both_ways else None
+        fulfillments = PushFulfillments(tiktok, pipe17, clock, shipping, every, ownership, told, strangers, rejects)
         flows.append((fulfillments, "pipe17"))
     if settings.inventory == "push":
         every = settings.inventory_every
         flows.append((PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every), "pipe17"))
+    if both_ways:
+        canceller = Canceller(tiktok, pipe17, clock, Lane.CANCELLATIONS, ships=ships)
+        cancellations = PushCancellations(pipe17, canceller, clock, settings.orders_every, ownership)
+        flows.append((cancellations, "pipe17"))
     if settings.locations == "pull":
         locations = PullLocations(tiktok, pipe17, clock, settings.locations_every, ownership, database)
         flows.append((locations, "tiktok"))
@@ -204,6 +213,7 @@ def order_rules(settings: Settings, clock: Clock) -> OrderRules:
         since_ms=since_ms(settings, clock),
         shop_id=settings.tiktok_shop_id,
         virtual_bundles=settings.orders_virtual_bundles,
+        count_by_day=settings.orders_daily_limit is not None,
     )
 
 

@@ -68,6 +68,8 @@ class OrderRules:
     order_source: str = "TikTok Shop"
     virtual_bundles: bool = False
     """Bundles go to Pipe17 as their parts, and not as the SKU that TikTok sells."""
+    count_by_day: bool = False
+    """New orders are counted by the shop's day, because the shop may have a limit."""
 
 
 class Standing(StrEnum):
@@ -104,6 +106,8 @@ class OrderPlan:
     findings: tuple[Finding, ...]
     units: dict[str, list[str]]
     ship_by_ms: int | None
+    cancelled: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """`uniqueId` -> those of its units that are cancelled at TikTok, for lines that have some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +161,16 @@ def plan_order(
         drop=decision.drop,
         findings=findings,
         units={unique_id: list(unit_ids) for unique_id, unit_ids in units_of(order).items()},
+        cancelled=_cancelled(order),
         ship_by_ms=order.rts_sla_time_ms if decision.standing in AWAITS_SHIPPING and not decision.drop else None,
     )
+
+
+def _cancelled(order: TikTokOrder) -> dict[str, frozenset[str]]:
+    gone = {unit.id for unit in order.units if unit.cancelled}
+    if not gone:
+        return {}
+    return {line: frozenset(gone.intersection(unit_ids)) for line, unit_ids in units_of(order).items()}
 
 
 def _decide(

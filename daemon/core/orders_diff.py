@@ -9,12 +9,12 @@ too; the rules say whose word counts (pipe17 contract 2.4, 15.2, 15.3):
   edits are `findings`, not changes;
 * members in `RIDERS` go along with a change and never cause one;
 * with `accepted` (what Pipe17 took from us the last time) only what *TikTok* changed since is sent: an address that a
-  person corrected in Pipe17 stays corrected.
+  person corrected in Pipe17 stays corrected, and pieces that a person took out of a line stay out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from daemon.core import addresses, reading
@@ -79,6 +79,7 @@ def changes(
         return {}
     if wanted.get("status") == "canceled":
         return {"status": "canceled"}
+    wanted = _without_what_was_taken_out(current, wanted, accepted)
     body = _status(current, wanted, accepted) | _hold_until(current, wanted, accepted)
     for member in (*DELIVERY, *(LINES_AND_MONEY if status in BEFORE_SENT else ())):
         if member in wanted and _ours(member, wanted, accepted) and not _says(current, wanted, member):
@@ -99,9 +100,14 @@ def changes(
 
 
 def findings(
-    current: Mapping[str, Any], wanted: Mapping[str, Any], accepted: Mapping[str, Any] | None = None
+    current: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    accepted: Mapping[str, Any] | None = None,
+    taken_back: Collection[str] = (),
 ) -> tuple[Finding, ...]:
     """What TikTok changed too late: it is not, or not safely, carried over, and a person has to act.
+
+    `taken_back`: ids of lines that TikTok only made smaller because Pipe17 asked for it; nobody has to act on them.
 
     `recall`: cancelled when the warehouse may have it (the status is still written). `cancelled_after_ship`: cancelled
     when something has shipped (nothing is written). `edited_after_release`: lines changed when the order was at the
@@ -114,14 +120,47 @@ def findings(
         if status in SHIPPING:
             return (Finding("cancelled_after_ship", "cancelled at TikTok after a shipment; the order stays as it is"),)
         return ()
-    lines = _ours("lineItems", wanted, accepted) and _quantities(current) != _quantities(wanted)
+    lines = line_changes(current, wanted, taken_back) if _ours("lineItems", wanted, accepted) else ""
     if status in SENT and lines:
-        return (Finding("edited_after_release", "lines changed at TikTok while the order was at the warehouse"),)
+        text = f"changed at TikTok while the order was at the warehouse: {lines}; stop or correct it there by hand"
+        return (Finding("edited_after_release", text),)
     address = _ours("shippingAddress", wanted, accepted) and bool(_address(current, wanted))
     if status in SHIPPING and (lines or address):
-        what = " and ".join(name for name, edited in (("lines", lines), ("address", address)) if edited)
-        return (Finding("edited_after_ship", f"{what} changed at TikTok after a shipment"),)
+        what = " and ".join(text for text in (lines, "the address" if address else "") if text)
+        return (Finding("edited_after_ship", f"changed at TikTok after a shipment: {what}"),)
     return ()
+
+
+def recall(shipments: Sequence[Mapping[str, Any]]) -> Finding | None:
+    """Which shipping requests of a cancelled order a warehouse has been sent already; None: none of them.
+
+    Asked after Pipe17 took the cancel: a request that it could still stop was never sent.
+    """
+    sent = [one for one in shipments if one.get("status") in SENT | SHIPPING or one.get("sentToFulfillmentAt")]
+    if not sent:
+        return None
+    names = ", ".join(sorted(str(one.get("extShipmentId") or one.get("shipmentId")) for one in sent))
+    text = (
+        f"cancelled at TikTok after shipping requests had been sent to a warehouse ({names}): stop them there by hand, "
+        "Pipe17 cannot call goods back"
+    )
+    return Finding("recall", text)
+
+
+def line_changes(current: Mapping[str, Any], wanted: Mapping[str, Any], taken_back: Collection[str] = ()) -> str:
+    """Which lines TikTok has changed against Pipe17's, for a person: pieces and SKUs; "" for none."""
+    have, want = _by_unique_id(current.get("lineItems")), _by_unique_id(wanted.get("lineItems"))
+    said = []
+    for unique_id in dict.fromkeys((*have, *want)):
+        if unique_id.partition("-")[0] in taken_back:  # lines of a bundle's parts begin with the bundle's
+            continue
+        before, now = _pieces(have.get(unique_id)), _pieces(want.get(unique_id))
+        sku = (have.get(unique_id) or want[unique_id]).get("sku")
+        if now < before:
+            said.append(f"{before - now} of {sku} cancelled")
+        elif now > before:
+            said.append(f"{now - before} of {sku} more than Pipe17 has")
+    return ", ".join(said)
 
 
 def covers(current: object, wanted: object) -> bool:
@@ -166,8 +205,25 @@ def _by_unique_id(lines: Any) -> dict[str, Mapping[str, Any]]:
     return {str(line.get("uniqueId")): line for line in lines or () if isinstance(line, Mapping)}
 
 
-def _quantities(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {unique_id: line.get("quantity") for unique_id, line in _by_unique_id(record.get("lineItems")).items()}
+def _pieces(line: Mapping[str, Any] | None) -> int:
+    return int((line or {}).get("quantity") or 0)
+
+
+def _without_what_was_taken_out(
+    current: Mapping[str, Any], wanted: Mapping[str, Any], accepted: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The wanted document with lines as small as a person made them in Pipe17; the cancel goes to TikTok by itself."""
+    if accepted is None or "lineItems" not in wanted:
+        return wanted
+    have, before = _by_unique_id(current.get("lineItems")), _by_unique_id(accepted.get("lineItems"))
+    lines = []
+    for line in wanted["lineItems"]:
+        name = str(line.get("uniqueId"))
+        if name in before and _pieces(have.get(name)) < _pieces(before[name]):
+            line = {**line, "quantity": min(_pieces(line), _pieces(have.get(name)))}
+        if _pieces(line):
+            lines.append(line)
+    return {**wanted, "lineItems": lines}
 
 
 def _status(

@@ -68,6 +68,8 @@ class Wanted:
     """One or two words for the timeline: the status that is wanted on the other side."""
     group: str = ""
     """Set where only the store could tell which group the record belongs to."""
+    counts_on: str = ""
+    """The shop's day that a record counts for when it is new; "" counts nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

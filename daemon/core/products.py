@@ -14,18 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from daemon.core.findings import Finding
 from daemon.core.reading import BadShape, amount, iso, optional_record, records, required_text, seconds_as_ms, text
 
-WEIGHTS: Mapping[str, tuple[str, Decimal]] = {
-    "KILOGRAM": ("kg", Decimal(1)),
-    "GRAM": ("g", Decimal(1)),
-    "POUND": ("lb", Decimal(1)),
-    "OUNCE": ("oz", Decimal(1)),
-}
+WEIGHTS: Mapping[str, str] = {"KILOGRAM": "kg", "GRAM": "g", "POUND": "lb", "OUNCE": "oz"}
 LENGTHS: Mapping[str, str] = {"CENTIMETER": "cm", "INCH": "in", "FOOT": "ft"}
 CODES = frozenset({"UPC", "EAN", "GTIN", "JAN"})
 """Identifiers that Pipe17 keeps as `upc`."""
@@ -202,8 +196,7 @@ def _of_sku(raw: Mapping[str, Any], sku: Mapping[str, Any]) -> dict[str, Any]:
         found["upc"] = text(code, "code")
     weight = optional_record(sku, "sku_weight") or optional_record(raw, "package_weight")
     if text(weight, "unit") in WEIGHTS and amount(weight, "value") > 0:
-        unit, factor = WEIGHTS[text(weight, "unit")]
-        found |= {"weight": amount(weight, "value") * factor, "weightUnit": unit}
+        found |= {"weight": amount(weight, "value"), "weightUnit": WEIGHTS[text(weight, "unit")]}
     size = optional_record(sku, "sku_dimensions") or optional_record(raw, "package_dimensions")
     sides = {name: amount(size, name) for name in ("length", "width", "height")}
     if text(size, "unit") in LENGTHS and all(side > 0 for side in sides.values()):

@@ -29,7 +29,8 @@ from daemon.core.bundles import Bundle, Parts, Share, share_of
 from daemon.core.corrections import Correction, CorrectionAwaited, Superseded, Unclear, correction_of
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import FulfilledLine, Fulfillment
-from daemon.core.lines import by_age, sku_of
+from daemon.core.line_units import left_with, pick, units_of_line
+from daemon.core.lines import by_age
 from daemon.core.tiktok_order import TikTokOrder, Unit
 
 __all__ = [
@@ -140,7 +141,7 @@ def _open_left(
 ) -> bool:
     """Whether its lines have units that nobody has shipped or claimed, though fewer than it names."""
     for line in fulfillment.lines:
-        units = _units_of_line(line, units_by_line, order.units)
+        units = units_of_line(line, units_by_line, order.units)
         for unit in () if isinstance(units, Refusal) else units:
             if not unit.cancelled and not unit.shipped and taken.get(unit.id) in (None, fulfillment.id):
                 return True
@@ -171,7 +172,7 @@ def _units_to_ship(
     mine = sorted(
         (unit_id for unit_id, owner in taken.items() if owner == fulfillment.id and unit_id in units), key=by_age
     )
-    if mine and all(_left_with(units[unit_id], number) for unit_id in mine):
+    if mine and all(left_with(units[unit_id], number) for unit_id in mine):
         return _already_shipped(units, mine)
     chosen: dict[str, None] = {}
     parts = Parts.of(order, by_sku=parts_by_sku)
@@ -180,11 +181,11 @@ def _units_to_ship(
         if (part := parts.part(line)) is not None:
             touched[part[0].id] = part[0]
             continue
-        line_units = _units_of_line(line, units_by_line, order.units)
+        line_units = units_of_line(line, units_by_line, order.units)
         if isinstance(line_units, Refusal):
             return line_units
         free = [unit for unit in line_units if taken.get(unit.id) in (None, fulfillment.id) and unit.id not in chosen]
-        picked = _pick(line, free, set(mine), number)
+        picked = pick(line, free, set(mine), number)
         if picked is None:
             again = _said_before(fulfillment, order, units_by_line, taken, used_numbers or {})
             return again or _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
@@ -201,9 +202,9 @@ def _units_to_ship(
     if not chosen:
         return _nothing_of_its_own(list(touched.values()), awaited)
     unit_ids = sorted(chosen, key=by_age)
-    if all(_left_with(units[unit_id], number) for unit_id in unit_ids):
+    if all(left_with(units[unit_id], number) for unit_id in unit_ids):
         return _already_shipped(units, unit_ids)
-    if any(_left_with(unit, number) for unit in order.units):
+    if any(left_with(unit, number) for unit in order.units):
         return DUPLICATE_TRACKING
     if used_numbers and used_numbers.get(number, fulfillment.id) != fulfillment.id:
         return DUPLICATE_TRACKING
@@ -226,36 +227,6 @@ def _refusal_at_sight(fulfillment: Fulfillment, order: TikTokOrder) -> Refusal |
     return None
 
 
-def _units_of_line(
-    line: FulfilledLine, units_by_line: Mapping[str, Sequence[str]], units: Sequence[Unit]
-) -> list[Unit] | Refusal:
-    """The units a fulfilled line speaks of: by `uniqueId`, else by SKU (pipe17 contract 18.3), lowest ids first."""
-    if line.unique_id in units_by_line:
-        named = set(units_by_line[line.unique_id])
-        found = [unit for unit in units if unit.id in named]
-        part = line.sku and any(unit.components for unit in found) and line.sku not in {sku_of(unit) for unit in found}
-    else:
-        found = [unit for unit in units if line.sku and sku_of(unit) == line.sku]
-        skus_of_parts = {component.seller_sku for unit in units for component in unit.components}
-        part = not found and line.sku in skus_of_parts
-    if part:
-        return Refusal("bundle_part", f"SKU {line.sku} is one part of a bundle, which ships as a whole")
-    if not found:
-        text = f"the order has neither a line {line.unique_id or '-'} nor a SKU {line.sku or '-'}"
-        return Refusal("line_unknown", text)
-    return sorted(found, key=lambda unit: by_age(unit.id))
-
-
-def _pick(line: FulfilledLine, free: Sequence[Unit], mine: set[str], number: str) -> list[Unit] | None:
-    """The units for one line: those that left with this number already, else those claimed before, else open ones."""
-    left = [unit for unit in free if _left_with(unit, number)]
-    if len(left) >= line.quantity:
-        return left[: line.quantity]
-    open_units = [unit for unit in free if not unit.cancelled and not unit.shipped]
-    open_units.sort(key=lambda unit: unit.id not in mine)
-    return open_units[: line.quantity] if len(open_units) >= line.quantity else None
-
-
 def _completed_bundles(
     bundle: Bundle,
     share: Share,
@@ -275,7 +246,7 @@ def _completed_bundles(
         return Refusal("over_fulfilment", f"more parts than the {len(bundle.live)} ordered of bundle {bundle.sku} have")
     free = [unit for unit in bundle.live if taken.get(unit.id) in (None, fulfillment.id)]
     wanted = min(max(share.completes, claimed), len(free))
-    picked = _pick(FulfilledLine(bundle.id, bundle.sku, wanted), free, mine, number)
+    picked = pick(FulfilledLine(bundle.id, bundle.sku, wanted), free, mine, number)
     if picked is None:
         text = f"a bundle {bundle.sku}, whose last part this is, left TikTok under another tracking number"
         return Refusal("already_shipped_elsewhere", text)
@@ -310,12 +281,12 @@ def _said_before(
     theirs = sorted((unit_id for unit_id, owner in taken.items() if owner == other and unit_id in units), key=by_age)
     left = Counter(theirs)
     for line in fulfillment.lines:
-        line_units = _units_of_line(line, units_by_line, order.units)
+        line_units = units_of_line(line, units_by_line, order.units)
         inside = [] if isinstance(line_units, Refusal) else [unit.id for unit in line_units if left[unit.id] > 0]
         if len(inside) < line.quantity:
             return DUPLICATE_TRACKING
         left.subtract(inside[: line.quantity])
-    if left.total() or not all(_left_with(units[unit_id], number) for unit_id in theirs):
+    if left.total() or not all(left_with(units[unit_id], number) for unit_id in theirs):
         return DUPLICATE_TRACKING
     return _already_shipped(units, theirs)
 
@@ -335,10 +306,6 @@ def _refusal_for_want_of_units(
         return Refusal("order_cancelled", f"{cancelled} of {len(units)} units of {name} are cancelled at TikTok")
     text = f"{line.quantity} of {name} on top of the {len(units)} units ordered, which other fulfillments have shipped"
     return Refusal("over_fulfilment", text)
-
-
-def _left_with(unit: Unit, number: str) -> bool:
-    return unit.shipped and unit.tracking_number.upper() == number.upper()
 
 
 def _already_shipped(units: Mapping[str, Unit], unit_ids: Sequence[str]) -> AlreadyShipped:

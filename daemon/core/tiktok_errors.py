@@ -87,7 +87,7 @@ RULES: Mapping[int, Rule] = _rows(
     (_unsure("vendor_internal"), (36009003, 33001002, *INTERNAL)),
     (_unsure("vendor_timeout"), (36009007,)),
     (_reject("endpoint_gone"), (36009009, 36009010, 36009014)),
-    (_reject("bad_request"), (36009021, 36009022, 36009023, 98001004, 21001001, 11001002, 11050001)),
+    (_reject("bad_request"), (36009021, 36009022, 36009023, 98001004, 21001001, 11001002, 11050001, 25001001)),
     (Rule(Kind.REAUTH, "key"), (106001, 36009033)),
     (Rule(Kind.REAUTH, "shop_inactive"), (36009043, 36009044)),
     (Rule(Kind.REAUTH, "expired"), (105002,)),
@@ -143,6 +143,20 @@ RULES: Mapping[int, Rule] = _rows(
     (_few("pickup_slot", timedelta(minutes=30)), (21004017, 21011053, 21011054)),
     (_reject("platform_refused"), (21004024, 21042067)),
     (_reject("return_closed"), (25001010,)),
+    # Cancellations, returns and refunds: what is asked for cannot be had.
+    (
+        _reject("aftersale_refused"),
+        (
+            *(25001003, 25001014, 25001015, 25001016, 25001020, 25001021, 25001044, 25001045, 25001046, 25001057),
+            *(25011010, 25011011, 25011012, 25020003, 25020004),
+        ),
+    ),
+    (_reject("aftersale_lines_refused"), (25005010, 25005011)),
+    (_reject("aftersale_over"), (25001051, 25020009, 25020010)),
+    (_reject("aftersale_not_permitted"), (25007006, 25020005)),
+    (Rule(Kind.WAIT, "aftersale_running", timedelta(minutes=1)), (25001011,)),
+    (Rule(Kind.WAIT, "aftersale_busy"), (25001028,)),
+    (_unsure("vendor_internal_aftersale"), (25001042, 25001058, 25007002)),
     # Messages to buyers.
     (
         _reject("message_rejected"),

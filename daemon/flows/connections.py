@@ -38,7 +38,7 @@ CURES: Mapping[str, str] = {
     "tiktok:key": "TIKTOK_APP_KEY or TIKTOK_APP_SECRET is wrong: compare both with Partner Center",
     "tiktok:shop_inactive": "TikTok has switched the shop off: look into Seller Center",
     "pipe17:key": "PIPE17_API_KEY is wrong or was regenerated: copy the integration's key again",
-    "pipe17:scope": "the key lacks a grant: give the integration access to orders, shipments and fulfillments",
+    "pipe17:scope": "the key lacks a grant: give the integration access to what the running flows need, see the README",
 }
 
 

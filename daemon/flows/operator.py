@@ -119,11 +119,14 @@ def retry(tx: Tx, now_ms: int, by: str, *, flow: str = "", key: str = "", code: 
     return Retried(tuple(queued))
 
 
-def pull(tx: Tx, ids: Iterable[str], now_ms: int, by: str) -> list[Pulled]:
-    """Have these orders, or fulfillments, read now. What was left out for want of somebody who asks is taken up."""
+def pull(tx: Tx, ids: Iterable[str], now_ms: int, by: str, named: str = "") -> list[Pulled]:
+    """Have these orders, or fulfillments, read now. What was left out for want of somebody who asks is taken up.
+
+    `named`: the records are those of this flow, and not of the one that such ids look like.
+    """
     found = []
     for key in dict.fromkeys(ids):
-        flow = flow_of(key)
+        flow = named or flow_of(key)
         row, hint = outbox.find(tx, flow, key), hints.asked_for(flow, key, now_ms)
         hints.add(tx, hint, now_ms)
         if row is not None:

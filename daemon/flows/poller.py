@@ -8,10 +8,12 @@ and an exception, and the page goes on. `hint_reader.py` takes the same way for 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from daemon.core.findings import Finding
 from daemon.core.jsontext import dumps
+from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
 from daemon.core.owed import MALFORMED, WANTED_WHEN_ASKED, Change, Owed, Page, SetAside, Wanted
 from daemon.core.reading import BadShape
@@ -19,6 +21,7 @@ from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal, StoredRows, Watcher
 from daemon.flows.flow import Decider, Flow, Keeps
+from daemon.flows.order_limit import count_new
 from daemon.store import cursors, exceptions, hints, journal, outbox
 from daemon.store.database import Tx
 
@@ -73,6 +76,8 @@ class Poller:
         try:
             async for page in flow.source(cursor):
                 await stage_page(engine, flow, page)
+                # a first reading of a whole catalogue takes an hour; being ready does not wait for its end
+                self.ran_once = self.ran_once or flow.lane >= Lane.PRODUCTS
         except ApiError as error:
             await note_failure(engine.connections, error)
             await self._failed(getattr(error.verdict, "code", "refused"), str(error))
@@ -119,11 +124,14 @@ async def stage_page(
         known = StoredRows(tx)
         if isinstance(flow, Keeps):
             flow.keep(tx, page, now_ms)
+        by_day = Counter[str]()
         moved = [
             move
             for change in page.changes
-            if (move := stage_change(tx, flow, change, known, now_ms, engine.watchers)) is not None
+            if (move := stage_change(tx, flow, change, known, now_ms, engine.watchers, by_day)) is not None
         ]
+        if by_day:
+            count_new(tx, by_day, now_ms)
         for bad in page.set_aside:
             _set_aside(tx, flow.name, bad, bad.key, now_ms)
         if page.cursor is not None:
@@ -155,9 +163,18 @@ def announce(engine: Engine, flow: str, moved: Sequence[outbox.Moved]) -> None:
 
 
 def stage_change(
-    tx: Tx, flow: Decider, change: Change, known: StoredRows, now_ms: int, watchers: Sequence[Watcher] = ()
+    tx: Tx,
+    flow: Decider,
+    change: Change,
+    known: StoredRows,
+    now_ms: int,
+    watchers: Sequence[Watcher] = (),
+    by_day: Counter[str] | None = None,
 ) -> outbox.Moved | None:
-    """Decide on one record and stage what it asks for; None when it asks for nothing."""
+    """Decide on one record and stage what it asks for; None when it asks for nothing.
+
+    `by_day` is told of what counts on a day of the shop.
+    """
     row = outbox.find(tx, flow.name, change.key)
     if not outbox.is_news(row, change) and not _opens_again(row, change):
         return None
@@ -175,6 +192,8 @@ def stage_change(
     move = outbox.stage(tx, flow.name, change, row, wanted, now_ms)
     for watcher in watchers:
         watcher.staged(tx, flow.name, change.key, row, wanted, now_ms)
+    if wanted.counts_on and by_day is not None:
+        by_day[wanted.counts_on] += 1
     if move.changed:
         journal.note(tx, flow.name, change.key, wanted.group or change.group, "wanted", _told(wanted), now_ms)
     return move

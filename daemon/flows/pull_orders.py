@@ -5,6 +5,9 @@
     deliver  reads the order *again*, plans again, then creates it or puts what differs
     settle   asks Pipe17 for `ext:<order id>`
 
+An order that a person canceled in Pipe17 stays canceled there, whatever TikTok says; `push_cancellations.py` tells
+TikTok. A buyer who asks to cancel makes a finding with the deadline of the answer (`buyer_requests.py`).
+
 What follows from an order that Pipe17 has now (a message to the buyer, our ids at TikTok) is staged with that success
 (core/follow_ups.py).
 
@@ -29,6 +32,7 @@ from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import LARGEST_PAGE, TikTok
 from daemon.clock import Clock
 from daemon.core.addresses import merge
+from daemon.core.cancellations import request_finding
 from daemon.core.edits import EDITED, edit_of, told, with_edits
 from daemon.core.findings import Finding
 from daemon.core.follow_ups import FollowUpRules, follow_ups
@@ -38,7 +42,7 @@ from daemon.core.lifecycle import State
 from daemon.core.order_document import has_bundles_apart
 from daemon.core.order_facts import facts_of, with_recipes
 from daemon.core.orders import KEPT_BACK, OrderPlan, OrderRules, plan_order
-from daemon.core.orders_diff import HOLDING, changes, essential, findings
+from daemon.core.orders_diff import HOLDING, changes, essential, findings, line_changes
 from daemon.core.owed import (
     MALFORMED,
     Absent,
@@ -57,13 +61,16 @@ from daemon.core.owed import (
 )
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
 from daemon.core.reservations import taken_by
+from daemon.core.shop_day import day_of
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import read_order
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
+from daemon.flows.buyer_requests import ANSWER_DUE, BuyerRequests
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
+from daemon.flows.recalls import CANCELS_IN_PIPE17, recalled, taken_back
 
 NAME = "orders"
 OVERLAP = timedelta(minutes=10)
@@ -100,6 +107,7 @@ class PullOrders:
         self._tiktok = tiktok.at(Lane.ORDERS)
         self._pipe17 = pipe17.at(Lane.ORDERS)
         self._orders = OrderReader(self._tiktok)
+        self._requests = BuyerRequests(self._tiktok)
         self._late_tiktok = tiktok.at(Lane.RESYNC)
         self._late_pipe17 = pipe17.at(Lane.RESYNC)
         self._late_orders = OrderReader(self._late_tiktok)
@@ -107,9 +115,11 @@ class PullOrders:
         self._rules = rules
         self._ownership = ownership
         self._afterwards = afterwards
+        self._region = ""
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         start_ms = self._first_start_ms() if cursor is None else int(cursor)
+        await self._learn_region()
         while True:
             now_ms = self._clock.now_ms()
             slice_end_ms = start_ms + milliseconds(SLICE)
@@ -144,7 +154,7 @@ class PullOrders:
                 page_size=page_size,
             )
             last = not found.next_page_token
-            yield _page(found.orders, cursor if last else None)
+            yield _page(await self._requests.told(found.orders), cursor if last else None)
             if last:
                 return
             if found.next_page_token == token:
@@ -155,7 +165,13 @@ class PullOrders:
         return self._clock.now_ms() if self._rules.since_ms is None else self._rules.since_ms
 
     async def read(self, keys: Sequence[str]) -> Page:
-        return _page(await self._tiktok.order_details(keys), None)
+        await self._learn_region()
+        return _page(await self._requests.told(await self._tiktok.order_details(keys)), None)
+
+    async def _learn_region(self) -> None:
+        """Where the shop is says when its day begins."""
+        if self._rules.count_by_day and not self._region:
+            self._region = (await self._tiktok.shop()).region
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         in_doubt = row is not None and row.state in (State.SENDING, State.UNKNOWN)
@@ -181,7 +197,12 @@ class PullOrders:
             deadline_at_ms=None if document and document["status"] == "fulfilled" else plan.ship_by_ms,
             findings=plan.findings,
             summary=str((document or {}).get("status", plan.standing)),
+            counts_on=self._counts_on(raw) if row is None else "",
         )
+
+    def _counts_on(self, raw: Mapping[str, Any]) -> str:
+        made_ms = seconds_as_ms(raw, "create_time") if self._rules.count_by_day else None
+        return "" if made_ms is None else day_of(made_ms, self._region)
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         row = attempt.row
@@ -189,6 +210,7 @@ class PullOrders:
         if raw is None:
             due_at_ms = self._clock.now_ms() + milliseconds(GONE_RECHECK)
             return Later(due_at_ms, "TikTok shows no order by this id; it is read again", code="order_not_shown")
+        (raw,) = await self._requests.told([raw])
         since_ms, raw = _since_ms(row), with_recipes(raw, _facts(row))
         plan = self._plan(raw, row, self._clock.now_ms(), since_ms, created=_created(row))
         released = await self._released_by_hand(row) if plan.reason in KEPT_BACK else None
@@ -205,7 +227,7 @@ class PullOrders:
         late: tuple[Finding, ...] = ()
         edits: list[Any] = []
         if not unchanged:
-            remote_id, late, edits, unchanged, fresh = await self._send(row, document)
+            remote_id, late, edits, unchanged, fresh = await self._send(attempt, plan, document)
             if not remote_id:
                 return Refused(
                     "order_missing_in_pipe17",
@@ -230,10 +252,11 @@ class PullOrders:
         return None if current is None or current.get("status") in HOLDING else current
 
     async def _send(
-        self, row: Owed, document: dict[str, Any]
+        self, attempt: Attempt, plan: OrderPlan, document: dict[str, Any]
     ) -> tuple[str, tuple[Finding, ...], list[Any], bool, bool]:
         """(id in Pipe17 or "" when it is gone, what came too late and its versions, whether nothing had to be sent,
         made just now)."""
+        row = attempt.row
         pipe17 = self._late_pipe17 if _late(row) else self._pipe17
         if row.remote_id:
             current, remote_id = await pipe17.order(row.remote_id), row.remote_id
@@ -247,17 +270,24 @@ class PullOrders:
                 return remote_id, (), [], False, True
         accepted = _accepted(row)
         body = changes(current, document, accepted)
-        late = tuple(_lasting(finding) for finding in findings(current, document, accepted))
+        late = findings(current, document, accepted)
+        if late:
+            late = findings(current, document, accepted, await taken_back(attempt, plan))
+        if body.get("status") == "canceled":
+            await attempt.intend(CANCELS_IN_PIPE17)
         if body:
             try:
                 await pipe17.update_order(remote_id, body)
             except ApiError as error:
                 if not _came_too_late(error, current, body):
                     raise
-                text = f"TikTok changed the order after its release and Pipe17 refuses the change ({error})"
-                late = (*late, Finding("edited_after_release", text, row.deadline_at_ms, lasting=True))
+                what = line_changes(current, document, await taken_back(attempt, plan)) or "its address or notes"
+                text = f"TikTok changed the order after its release ({what}) and Pipe17 refuses the change ({error})"
+                late = (*late, Finding("edited_after_release", text, row.deadline_at_ms))
+        if document["status"] == "canceled":
+            late = await recalled(attempt, pipe17, remote_id, late)
         edits = {one.code: edit_of(one, current, document, self._clock.now_ms()) for one in late if one.code in EDITED}
-        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else one for one in late)
+        late = tuple(told(one, edits[one.code], row.key) if one.code in edits else _lasting(one) for one in late)
         return remote_id, late, list(edits.values()), not body, False
 
     async def settle(self, attempt: Attempt) -> Settled:
@@ -273,12 +303,16 @@ class PullOrders:
             return Absent(remote_id)
         if findings(current, document, accepted):
             return Absent(remote_id)  # the attempt did not come to say what Pipe17 takes no more
+        late: tuple[Finding, ...] = ()
+        if document["status"] == "canceled":
+            late = await recalled(attempt, self._pipe17, remote_id, ())
         return Done(
             digest=digest(essential(document)),
             remote_id=remote_id,
             result=with_edits({"document": document}, row.result, ()),
             hold_until_ms=row.payload.get("look_again_at_ms"),
             reason="found in Pipe17",
+            findings=tuple(_lasting(finding) for finding in late),
             follow_ups=follow_ups(row, remote_id, row.payload, self._afterwards, self._clock.now_ms(), fresh=False),
         )
 
@@ -304,7 +338,10 @@ class PullOrders:
             rules = replace(rules, since_ms=_earliest(rules.since_ms, since_ms))
         if accepted is not None:
             rules = replace(rules, virtual_bundles=has_bundles_apart(accepted))
-        return plan_order(read_order(raw), rules, now_ms, previous or None, created)
+        order = read_order(raw)
+        plan = plan_order(order, rules, now_ms, previous or None, created)
+        request = None if plan.drop else request_finding(order, raw.get(ANSWER_DUE))
+        return plan if request is None else replace(plan, findings=(*plan.findings, request))
 
 
 WAITS: Mapping[str, str] = {
@@ -356,6 +393,7 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None, since_ms
         "facts": facts_of(raw),
         "takes": taken_by(read_order(raw)),
         "since_ms": since_ms,
+        ANSWER_DUE: raw.get(ANSWER_DUE),
     }
 
 

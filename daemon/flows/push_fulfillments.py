@@ -9,7 +9,8 @@
 One attempt per order at a time, so two packages of an order never take the same unit; orders that share a package are
 sent one after the other, and the second finds it shipped. An order that TikTok still holds,
 or whose buyer asks to cancel it (ORDERS_CANCEL_RACE), makes the tracking wait, and so does a bundle whose other parts
-have not left yet: the fulfillment of the last part ships it. Nothing that TikTok refuses is dropped: it stands on the
+have not left yet: the fulfillment of the last part ships it. What a warehouse rejects is cancelled at TikTok
+(`canceller.py`), behind the shipments of the order. Nothing that TikTok refuses is dropped: it stands on the
 exceptions page with the code, and a retry or a new mapping sends it.
 """
 
@@ -23,11 +24,11 @@ from weakref import WeakValueDictionary
 
 from daemon.apis.pipe17.assumptions import ORDER_INTEGRATION
 from daemon.apis.pipe17.client import Pipe17
+from daemon.apis.tiktok.assumptions import COMBINED_LEAVE_TOGETHER
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import Fulfillment, read_fulfillment
-from daemon.core.holds import hold_of
 from daemon.core.jsontext import digest, dumps
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
@@ -59,20 +60,20 @@ from daemon.core.tiktok_order import TikTokOrder, read_order
 from daemon.core.verdicts import Retry, Throttled
 from daemon.errors import ApiError
 from daemon.flows import pull_orders
+from daemon.flows.canceller import Canceller, cancels
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.ownership import Ownership
 from daemon.flows.platform_labels import PlatformLabels
 from daemon.flows.shipping_answers import done, refused
-from daemon.flows.shipping_calls import RECHECK, ShippingCalls, ShippingRules
+from daemon.flows.shipping_calls import ShippingCalls, ShippingRules
+from daemon.flows.shipping_waits import LONG_RECHECK, ShippingWaits
 from daemon.flows.strangers import Strangers
 
 T = TypeVar("T")
 
 NAME = "fulfillments"
 OVERLAP = timedelta(minutes=10)
-LONG_RECHECK = timedelta(minutes=5)
-"""What RECHECK is, while the timers of the hold still run: TikTok may release earlier than they say."""
 _STAMP_WITHOUT = ("updatedAt", "autoEngUpdateStatus", "timeline", "exceptions", "exceptionCategories")
 
 
@@ -93,14 +94,18 @@ class PushFulfillments:
         ownership: Ownership,
         fell_back: Callable[[], None],
         strangers: Strangers,
+        canceller: Canceller | None = None,
     ) -> None:
         """`fell_back` is told of every shipment that went out under the fallback carrier, `strangers` of every order
-        that somebody else shipped."""
+        that somebody else shipped. `canceller` cancels at TikTok what a warehouse rejects; None:
+        ORDERS_PUSH_CANCELLATIONS is off, and a person does it."""
         self.every = every
         self._tiktok = tiktok.at(Lane.FULFILLMENTS)
         self._pipe17 = pipe17.at(Lane.FULFILLMENTS)
         self._orders = OrderReader(self._tiktok)
         self._calls = ShippingCalls(self._tiktok, self._orders, clock, rules, fell_back)
+        self._waits = ShippingWaits(self._tiktok, clock, rules)
+        self._canceller = canceller
         self._labels = PlatformLabels(self._tiktok, self._orders, clock, self._calls)
         self._clock = clock
         self._rules = rules
@@ -143,16 +148,18 @@ class PushFulfillments:
         order_id = await self._order_id(attempt, fulfillment)
         if order_id is None:
             return Dropped("not_ours")
+        if fulfillment.rejected and self._canceller is not None:
+            return await self._canceller.carry_out(attempt)
         if fulfillment.rejected:
             text = "the warehouse rejected these lines; cancel them at TikTok or ship them from elsewhere"
             return Refused("fulfillment_rejected", text, attempt.row.deadline_at_ms)
         order = await self._order(attempt, order_id)
         if order is None:
             return Refused("order_not_shown", "TikTok shows no order by this id", attempt.row.deadline_at_ms)
-        wait = self._must_wait(order)
+        wait = await self._waits.of(attempt, order)
         if wait is not None:
             return wait
-        if not order.combined:
+        if not (order.combined and COMBINED_LEAVE_TOGETHER.value):
             return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
         async with self._alone(order):
             # the other order of the package may have shipped it meanwhile
@@ -160,6 +167,8 @@ class PushFulfillments:
             return await self._watched(attempt, order_id, await self._send(attempt, fulfillment, order))
 
     async def settle(self, attempt: Attempt) -> Settled:
+        if self._canceller is not None and cancels(attempt.row) is not None:
+            return await self._canceller.settle(attempt)
         settled = await self._calls.settle(attempt)
         return await self._watched(attempt, str((attempt.row.intent or {}).get("order_id", "")), settled)
 
@@ -243,19 +252,3 @@ class PushFulfillments:
             await attempt.note("planned on what we know", f"the order cannot be read now: {error}")
             return known
         return None if raw is None else read_order(raw)
-
-    def _must_wait(self, order: TikTokOrder) -> Later | None:
-        """What keeps tracking back by TikTok's rules or the owner's."""
-        now_ms = self._clock.now_ms()
-        if order.status in ("ON_HOLD", "UNPAID"):
-            ends_ms = hold_of(order, self._rules.hold, now_ms).ends_ms
-            due_at_ms = (
-                min(ends_ms, now_ms + milliseconds(LONG_RECHECK))
-                if ends_ms > now_ms
-                else now_ms + milliseconds(RECHECK)
-            )
-            return Later(due_at_ms, f"TikTok has the order {order.status}; tracking waits for its release")
-        if order.is_buyer_request_cancel and not self._rules.ship_despite_cancel and not order.cancelled:
-            text = "the buyer asks to cancel and shipping would refuse it; answer in Seller Center"
-            return Later(now_ms + milliseconds(RECHECK), text, code="cancel_requested")
-        return None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from daemon.apis.tiktok.assumptions import SPLIT_NAMES_THE_REST
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.core.carriers import CarrierChoice, choose_carrier
@@ -193,9 +194,11 @@ class ShippingCalls:
         if why:
             return why_not_split(order, unit_ids, "", why)
         await attempt.intend(_intent(box, attempt, ""))
+        refusal = why_not_split(order, unit_ids, "", "")
         for groups in dict.fromkeys((target.groups, target.smallest.groups)):
             try:
-                package_id = (await self._tiktok.split(order.id, groups))[0]
+                named = groups if SPLIT_NAMES_THE_REST.value else groups[:-1]
+                package_id = (await self._tiktok.split(order.id, named))[0]
             except ApiError as error:
                 if not isinstance(error.verdict, Rejected) or error.verdict.code != "split_refused":
                     raise
@@ -232,6 +235,10 @@ class ShippingCalls:
             return Later(due_at_ms, "TikTok still holds the order; tracking waits for its release")
         if not isinstance(error.verdict, Rejected):
             raise error
+        if error.verdict.code == "after_sale_open":
+            due_at_ms = self._clock.now_ms() + milliseconds(RECHECK)
+            text = f"TikTok takes no tracking number while a cancellation or return of the order is open ({error})"
+            return Later(due_at_ms, text, code="after_sale_open")
         if error.verdict.code == "already_shipped":
             settled = await self.settle(attempt)
             return settled if isinstance(settled, Done) else elsewhere(attempt)

@@ -2,9 +2,9 @@
 
 Renewing is the client's business (apis/tiktok/auth.py renews a day ahead); asking for a token once a minute makes sure
 that it happens also when nothing else is called. The state of the grant and the shop are kept as facts, so `status`
-and the metrics show the countdown. Orders that are about to miss their ship-by instant are said (`deadlines.py`).
-Finished records and their personal data go after CONNECTOR_RETENTION, in small
-transactions that never keep the writer busy for long (design law 12).
+and the metrics show the countdown. Orders that are about to miss their ship-by instant are said (`deadlines.py`), and
+so is a shop that comes near its orders a day (`order_limit.py`). Finished records and their personal data go after
+CONNECTOR_RETENTION, in small transactions that never keep the writer busy for long (design law 12).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.errors import ApiError
 from daemon.flows.deadlines import DeadlineGuard
+from daemon.flows.order_limit import OrderLimitGuard
 from daemon.store import facts
 from daemon.store.database import Database, Tx
 
@@ -33,12 +34,16 @@ HINTS_KEPT = timedelta(days=3)
 class Upkeep:
     """One loop for all of it."""
 
-    def __init__(self, database: Database, clock: Clock, tiktok: TikTok, retention: timedelta) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, tiktok: TikTok, retention: timedelta, daily_limit: int | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
         self._tiktok = tiktok
         self._retention = retention
         self.deadlines = DeadlineGuard(database, clock)
+        self._order_limit = OrderLimitGuard(database, clock, daily_limit)
+        self._region = ""
         self._next_retention_s = clock.monotonic() + RETENTION_EVERY.total_seconds()
         self._written: dict[str, object] = {}
 
@@ -47,6 +52,8 @@ class Upkeep:
         while True:
             await self.watch_grant()
             await self.deadlines.look()
+            if self._region:
+                await self._order_limit.look(self._region)
             if self._clock.monotonic() >= self._next_retention_s:
                 self._next_retention_s = self._clock.monotonic() + RETENTION_EVERY.total_seconds()
                 await self.forget()
@@ -58,6 +65,7 @@ class Upkeep:
         try:
             await keeper.token()
             shop = await self._tiktok.shop()
+            self._region = shop.region
             await self._remember("shop", {"id": shop.id, "name": shop.name, "region": shop.region, "code": shop.code})
         except ApiError as error:
             log.debug("the grant cannot be used now: %s", error)
@@ -95,6 +103,7 @@ def _expire(tx: Tx, before_ms: int, hints_before_ms: int) -> int:
     for flow, state in rows:
         tx.moves[flow, state] -= 1
     lines = tx.run("journal_expire", (before_ms, RETENTION_BATCH)).rowcount
+    tx.run("stock_zeroed_expire", (hints_before_ms,))
     tx.run("pushed_expire", (before_ms, RETENTION_BATCH))
     tx.run("exceptions_expire", (before_ms, RETENTION_BATCH))
     tx.run("set_aside_expire", (before_ms,))

@@ -23,8 +23,10 @@ CODE_CHARS_MAX = 1_000
 NEEDED = {
     "orders": ("orders.search", "orders.detail"),
     "fulfillments": ("orders.detail", "packages.mark_shipped", "packages.get", "providers.list"),
+    "cancellations": ("orders.detail", "cancellations.search", "cancellations.cancel", "cancellations.eligibility"),
     "locations": ("warehouses.list",),
     "products": ("products.search", "products.get"),
+    "inventory": ("inventory.update", "inventory.search", "products.deactivate"),
     "messages": ("conversations.open", "messages.send", "messages.list"),
     "references": ("references.add", "references.get"),
 }

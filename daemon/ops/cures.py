@@ -60,15 +60,18 @@ _ORDERS: Mapping[str, Cure] = {
     ),
     "edited_after_release": Cure(
         "TikTok changed the order after its release, and Pipe17 no longer takes the change.",
-        "Compare both orders; change or stop the shipment in Pipe17 or at the warehouse by hand, then dismiss it.",
+        "Compare both versions (`tiktok-pipe17 trace ID --personal`); change or stop the shipment in Pipe17 or at the "
+        "warehouse by hand, then dismiss it.",
     ),
     "edited_after_ship": Cure(
         "TikTok changed the order after a shipment.",
-        "Nothing can be changed any more; decide with the buyer (redirect, return), then dismiss it.",
+        "Nothing can be changed any more; read both versions (`tiktok-pipe17 trace ID --personal`) and decide with the "
+        "buyer (redirect, return), then dismiss it.",
     ),
     "recall": Cure(
-        "The order was cancelled at TikTok while the warehouse already had it.",
-        "Stop the shipment at the warehouse at once; if it left, call it back with the carrier. Then dismiss it.",
+        "The order was cancelled at TikTok when shipping requests had already been sent to a warehouse.",
+        "Stop the requests that the text names at the warehouse at once; if the parcel left, call it back with the "
+        "carrier. Then dismiss it.",
     ),
     "cancelled_after_ship": Cure(
         "The order was cancelled at TikTok after a shipment.",
@@ -140,21 +143,37 @@ _SHIPPING: Mapping[str, Cure] = {
         "The units of the fulfillment do not lie in one package of TikTok's.",
         f"Split or combine the packages in Seller Center so that they fit the fulfillment, and {RETRY}.",
     ),
-    "split_needed": Cure(
-        "The fulfillment ships a part of a package, and TikTok ships packages whole in this market.",
-        f"Split the package in Seller Center so that it fits the fulfillment, and {RETRY}.",
+    "combined_package": Cure(
+        "The order shares a package with another one, which left TikTok under another tracking number.",
+        "Look at the package in Seller Center: when this order lay in the same box, dismiss this; when it left by "
+        "itself, tell the buyer its number, for TikTok takes no second one.",
+    ),
+    "platform_label": Cure(
+        "TikTok carries this order with a label of its own, and takes no tracking number of ours.",
+        "Buy the label and ship it in Seller Center; it is looked at every 15 minutes and closes by itself then.",
+    ),
+    "second_connector": Cure(
+        "Several orders within a day left TikTok under tracking numbers that were never sent from here.",
+        "Find the other connector, app or person that ships for this shop and stop one of the two; correct the orders "
+        "named with `already_shipped_elsewhere`, then dismiss this.",
     ),
     "fulfillment_rejected": Cure(
-        "The warehouse rejected these lines.",
+        "The warehouse rejected these lines, and ORDERS_PUSH_CANCELLATIONS is off.",
         "Ship them from another location in Pipe17, or cancel them in Seller Center before the ship-by date.",
+    ),
+    "cancel_refused": Cure(
+        "Pipe17 took the order or some of its pieces back, and TikTok does not cancel them.",
+        "Read TikTok's reason: cancel it in Seller Center if it lets you, ship it after all, or call the parcel back. "
+        f"{RETRY} asks TikTok again; dismiss it when it is settled.",
     ),
     "order_cancelled": Cure(
         "The order, or these units of it, are cancelled at TikTok.",
         "Stop the shipment, or expect the goods back; there is nothing to report to TikTok. Then dismiss it.",
     ),
     "cancel_requested": Cure(
-        "The buyer asks to cancel, and a tracking number would refuse that.",
-        "Answer the request in Seller Center; the tracking number goes by itself when it was turned down.",
+        "The buyer asks to cancel, and TikTok waits for the seller's answer until the deadline.",
+        "Grant or refuse it in Seller Center, or cancel the order in Pipe17, which grants it. Without an answer TikTok "
+        "grants it at the deadline. A tracking number that waits goes by itself when the request was refused.",
     ),
     "already_shipped": Cure(
         "TikTok says that these units were shipped already.",
@@ -182,8 +201,8 @@ _SHIPPING: Mapping[str, Cure] = {
         f"Look at the order in Seller Center; {RETRY} when it awaits shipment, dismiss it otherwise.",
     ),
     "after_sale_open": Cure(
-        "A cancellation, return or refund is open on the order.",
-        f"Decide it in Seller Center, then {RETRY}.",
+        "A cancellation, return or refund is open on the order, and TikTok takes no shipment meanwhile.",
+        "Decide it in Seller Center; the tracking number goes by itself then.",
     ),
     "lines_needed": Cure("TikTok wants the units of this shipment named.", f"Report it, and {RETRY} after an update."),
     "option_not_subscribed": Cure(
@@ -226,6 +245,22 @@ _SHIPPING: Mapping[str, Cure] = {
     ),
     "platform_refused": Cure(
         "TikTok's platform refuses the shipment.", f"Look at the order in Seller Center for the reason, then {RETRY}."
+    ),
+    "aftersale_refused": Cure(
+        "TikTok refuses the cancellation, return or refund: it does not fit the order as it is.",
+        f"Look at the order in Seller Center and decide it there; {RETRY} when the order has changed.",
+    ),
+    "aftersale_lines_refused": Cure(
+        "TikTok does not cancel or refund single lines of this order.",
+        "Decide in Seller Center: the whole order, or ship these lines after all. Then dismiss it.",
+    ),
+    "aftersale_over": Cure(
+        "TikTok says that the order or the request is over already.",
+        "Look at the order in Seller Center; there is usually nothing left to do. Then dismiss it.",
+    ),
+    "aftersale_not_permitted": Cure(
+        "TikTok does not let this shop act on the order's cancellation or return.",
+        "Check that the daemon serves the right shop (TIKTOK_SHOP_ID), and decide the request in Seller Center.",
     ),
     "return_closed": Cure("The return is closed already.", "Nothing to do; dismiss it."),
 }
@@ -318,9 +353,40 @@ _CONNECTION: Mapping[str, Cure] = {
     ),
 }
 
+_AFTERWARDS: Mapping[str, Cure] = {
+    "message_rejected": Cure(
+        "TikTok does not take the message or the order card for this buyer. The order itself is not affected.",
+        "Read TikTok's reason. Words that it calls sensitive: change ORDERS_MESSAGE and restart. A buyer who may not "
+        "be written to: dismiss it, or write in Seller Center.",
+    ),
+    "message_quota": Cure(
+        "TikTok's customer-service calls of the day are used up; the messages wait for the shop's next day.",
+        "Nothing to do. If it comes again, switch ORDERS_SEND_ORDER_CARD or ORDERS_MESSAGE off, or see which other app "
+        "uses the calls.",
+    ),
+    "message_trouble": Cure(
+        "TikTok's customer service failed several times; the order itself is not affected.",
+        f"{RETRY} later: what was sent already is found and not sent twice.",
+    ),
+    "reference_refused": Cure(
+        "TikTok does not take Pipe17's id for this order. The order itself is not affected.",
+        f"Read TikTok's reason; {RETRY} once, else dismiss it. ORDERS_PUSH_REFERENCES=false writes none.",
+    ),
+    "order_limit_near": Cure(
+        "The shop has 80 % of the orders that ORDERS_DAILY_LIMIT says TikTok allows it today. All are taken in.",
+        "Slow down what brings orders (advertising, LIVE) until the shop's next day. Closes by itself then. Take "
+        "ORDERS_DAILY_LIMIT out once Seller Center shows that the probation is over.",
+    ),
+    "order_limit_reached": Cure(
+        "The shop has all the orders that ORDERS_DAILY_LIMIT says TikTok allows it today. All are taken in.",
+        "Look into Seller Center whether TikTok has paused the sales. Closes by itself with the shop's next day; "
+        "correct ORDERS_DAILY_LIMIT if the limit is another one by now.",
+    ),
+}
+
 _CATALOGUE: Mapping[str, Cure] = {code: Cure(*said) for code, said in {**CATALOGUE, **STOCK}.items()}
 
-CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_CATALOGUE, **_RECORDS, **_CONNECTION}
+CURES: Mapping[str, Cure] = {**_ORDERS, **_SHIPPING, **_AFTERWARDS, **_CATALOGUE, **_RECORDS, **_CONNECTION}
 """Every code by its name."""
 
 BY_BEGINNING: tuple[tuple[str, Cure], ...] = (

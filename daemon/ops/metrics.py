@@ -25,8 +25,8 @@ from daemon import __version__
 from daemon.core.lifecycle import OPEN
 
 FLOWS = (
-    "orders", "fulfillments", "inventory", "products", "locations", "returns", "refunds", "statements", "messages",
-    "references",
+    "orders", "fulfillments", "cancellations", "inventory", "products", "locations", "returns", "refunds", "statements",
+    "messages", "references",
 )  # fmt: skip
 CONNECTION = "connection"
 """Stands where a flow would: exceptions of the connection itself."""
@@ -56,6 +56,8 @@ class StoreSnapshot:
     exceptions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     orders_on_hold: int | None = None
     ship_deadline: timedelta | None = None
+    orders_today: int | None = None
+    orders_daily_limit: int | None = None
     authorized: bool | None = None
     authorization_expires_at_ms: int | None = None
     last_success_at_ms: Mapping[str, int] = field(default_factory=dict)
@@ -240,6 +242,8 @@ def _families(
         _labelled("reconcile_drift", "Differences that the last reconcile found.", ("kind",), drift),
         _single("orders_on_hold", "Orders whose hold has not ended.", snapshot.orders_on_hold),
         _single("ship_deadline_seconds", "Time left to the nearest ship-by; negative when passed.", deadline_seconds),
+        _single("orders_today", "Orders of the shop's day, where it has a limit.", snapshot.orders_today),
+        _single("orders_daily_limit", "Orders a day that TikTok allows (a setting).", snapshot.orders_daily_limit),
         _single("authorized", "1 while TikTok Shop accepts our authorization.", snapshot.authorized),
         _single("authorization_expiry_timestamp_seconds", "When the authorization ends.", expiry_seconds),
         _single("store_bytes", "Size of the store on disk.", snapshot.store_bytes),

@@ -161,6 +161,7 @@ def running_flows(settings: Settings) -> tuple[str, ...]:
     switched = (
         ("orders", orders),
         ("fulfillments", settings.fulfillments != "off"),
+        ("cancellations", orders and settings.orders_push_cancellations),
         ("messages", orders and (follows.text or follows.card)),
         ("references", orders and follows.references),
         ("locations", settings.locations != "off"),

@@ -26,13 +26,15 @@ async def read_snapshot(reader: Reader, flows: Iterable[str], now_ms: int) -> St
                 oldest[flow, state.value] = _milliseconds(max(now_ms - since_ms, 0))
     successes = {flow: run["last_success_at_ms"] for flow, run in runs.items() if run["last_success_at_ms"] is not None}
     running = set(flows)
-    grant = facts.get("authorization", {})
+    grant, limit = facts.get("authorization", {}), facts.get("order_limit", {})
     return StoreSnapshot(
         backlog=backlog,
         oldest=oldest,
         exceptions=await reports.exception_counts(reader),
         orders_on_hold=counts.get("orders", {}).get(State.HELD.value, 0) if "orders" in running else None,
         ship_deadline=await _ship_deadline(reader, now_ms),
+        orders_today=limit.get("count") if limit.get("limit") else None,
+        orders_daily_limit=limit.get("limit"),
         authorized=_authorized(grant, facts.get("connection:tiktok", {})),
         authorization_expires_at_ms=grant.get("refresh_expires_at_ms"),
         last_success_at_ms=successes,

@@ -6,7 +6,7 @@
     GET  /api/trace/{id}                       everything about one order; 404 when nothing is known
     POST /api/retry     {"flow", "key"} | {"flow", "code"} | {"flow"} | {"all": true, "code"}
     POST /api/dismiss   {"flow", "key", "note"}
-    POST /api/pull      {"ids": [...]}         read these orders or fulfillments now
+    POST /api/pull      {"ids": [...]}         read these orders or fulfillments now; {"flow", "ids"}: of that flow
     POST /api/backfill  {"since", "until"}     read the orders of the past; dates or durations, `until` may be left out
     POST /api/resync    {"flow": "inventory"}  send every level again; joins one that is under way
     POST /api/approve   {"flow": "inventory"}  let pass what the inventory guard holds
@@ -113,15 +113,17 @@ class Api:
         return _json((await self._engine.database.write(work)).public())
 
     async def pull(self, request: Request) -> Response:
-        ids = (await self._admin(request)).get("ids")
+        body = await self._admin(request)
+        ids, named = body.get("ids"), _text(body, "flow") if "flow" in body else ""
         if not isinstance(ids, list) or not 1 <= len(ids) <= operator.PULLED_AT_ONCE:
             raise HTTPException(400, f'say which: {{"ids": [...]}}, at most {operator.PULLED_AT_ONCE}')
         if not all(isinstance(one, str) and 1 <= len(one) <= ID_CHARS_MAX for one in ids):
             raise HTTPException(400, f"ids: texts of at most {ID_CHARS_MAX} characters")
-        for flow in sorted({operator.flow_of(one) for one in ids} - set(self._site.snapshots.flows)):
+        with_source = {flow.name for flow, _ in self._site.daemon.parts.flows}
+        for flow in sorted({named or operator.flow_of(one) for one in ids} - with_source):
             raise HTTPException(400, f"{flow} are switched off in the settings")
         now_ms = self._engine.clock.now_ms()
-        pulled = await self._engine.database.write(lambda tx: operator.pull(tx, ids, now_ms, BY))
+        pulled = await self._engine.database.write(lambda tx: operator.pull(tx, ids, now_ms, BY, named))
         self._site.daemon.hints.bell.ring()
         return _json({"pulled": [one.public() for one in pulled]})
 

@@ -5,6 +5,7 @@ worked out here again, from TikTok's own records. It is meant for a moment when 
 under way shows as a difference.
 
     every order that should be there is there exactly once, and nothing else is
+    what a warehouse rejected may stand in Pipe17's lines and be gone at TikTok
     on hold <-> not routable, cancelled <-> canceled, shipped by the platform <-> fulfilled or absent,
       digital <-> fulfilled, and never anything else
     the same quantity of each SKU, the same total, the same address
@@ -96,8 +97,8 @@ def _order_differences(
         yield Difference("status", order.id, f"is {order.status} at TikTok and {document['status']} in Pipe17")
     if any("*" in str(value) for value in document.get("shippingAddress", {}).values()):
         yield Difference("masked", order.id, "has a masked address in Pipe17")
-    if order.status != "CANCELLED":
-        yield from _content(order, document)
+    if order.status != "CANCELLED" and document["status"] != "canceled":
+        yield from _content(order, document, _rejected(order, pipe17))
     if order.fulfillment_type not in PLATFORM:
         yield from _shipments(order, packages, pipe17)
 
@@ -128,10 +129,22 @@ def _expected(order: Order, now_ms: int, rules: Rules) -> _Expected:
     if order.status in SHIPPED:
         old = rules.since_ms is not None and order.create_ms < rules.since_ms
         wrong = {"draft", "canceled"} if in_window else {"draft", "canceled", "onHold"}
+        if any(not unit.live for unit in order.units):
+            wrong.discard("canceled")  # cancelled in Pipe17 when a part had left: the rest is cancelled, that part not
         return _Expected(not old and not in_window, False, lambda status: status not in wrong)
     if order.status in HELD or in_window:
         return _Expected(rules.pull_on_hold, not rules.pull_on_hold, lambda status: status not in ROUTABLE)
     return _Expected(True, False, lambda status: status not in ("onHold", "draft", "canceled", "fulfilled"))
+
+
+def _rejected(order: Order, pipe17: Pipe17Sandbox) -> Skus:
+    """What warehouses rejected, by SKU: TikTok has it no more, the lines in Pipe17 still name it."""
+    found: Counter[str] = Counter()
+    for row in pipe17.books.fulfillments.find("extOrderId", order.id):
+        if row.owner == pipe17.options.integration and row.document.get("fulfillmentType") == "rejected":
+            for line in row.document["lineItems"]:
+                found[line.get("sku", "")] += line.get("quantity", 0)
+    return dict(found)
 
 
 def _expected_digital(order: Order, now_ms: int, rules: Rules) -> _Expected:
@@ -142,12 +155,12 @@ def _expected_digital(order: Order, now_ms: int, rules: Rules) -> _Expected:
     return _Expected(not waits and not gone, waits and not gone, lambda status: status in ("fulfilled", "canceled"))
 
 
-def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
+def _content(order: Order, document: Mapping[str, Any], rejected: Skus) -> Iterator[Difference]:
     live = list(order.live())
     have: Counter[str] = Counter()
     for line in document.get("lineItems", ()):
         have[line.get("sku", "")] += line.get("quantity", 0)
-    if not any(dict(have) == skus for skus in _readings(live)):
+    if not any(_covers(have, rejected, skus) for skus in _readings(live)):
         yield Difference(
             "lines", order.id, f"has {sum(have.values())} units in Pipe17, {len(live)} at TikTok, or others"
         )
@@ -166,6 +179,13 @@ def _content(order: Order, document: Mapping[str, Any]) -> Iterator[Difference]:
         members = ", ".join(_other_members(order, document.get("shippingAddress", {})))
         if members:
             yield Difference("address", order.id, f"goes elsewhere in Pipe17: {members}")
+
+
+def _covers(have: Skus, rejected: Skus, wanted: Skus) -> bool:
+    """Whether these quantities are the wanted ones; what was rejected may be gone from the other side."""
+    return have.keys() >= wanted.keys() and all(
+        many - rejected.get(sku, 0) <= wanted.get(sku, 0) <= many for sku, many in have.items()
+    )
 
 
 def _other_members(order: Order, address: Mapping[str, str]) -> Iterator[str]:

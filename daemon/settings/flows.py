@@ -73,7 +73,7 @@ class FlowSettings(BaseSettings):
         "hold", "ship or hold: what a buyer's pending cancel does to a tracking push"
     )
     orders_push_cancellations: Boolean = order_setting(
-        "true", "a cancel made in Pipe17 cancels the TikTok order", since=PLANNED
+        "true", "a cancel made in Pipe17, or a line rejected there, is cancelled at TikTok"
     )
 
     fulfillments_fallback_carrier: Text = fulfillment_setting(

@@ -128,4 +128,4 @@ def some_sku(tx: Tx) -> str:
 
 def unseen(tx: Tx, sweep: int, limit: int) -> list[str]:
     """SKUs with a row that this sweep has not shown."""
-    return [sku for (sku,) in tx.all("levels_unseen", (sweep, limit))]
+    return sorted({sku for (sku,) in tx.all("levels_unseen", (sweep, limit))})

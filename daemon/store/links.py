@@ -163,11 +163,6 @@ def unseen(tx: Tx, since_ms: int, limit: int) -> list[str]:
     return [product_id for (product_id,) in tx.all("products_unseen", (since_ms, limit))]
 
 
-def unseen_and_all(tx: Tx, since_ms: int) -> tuple[int, int]:
-    """How many products no reading has shown since then, and how many there are."""
-    return int(tx.one("products_unseen_count", (since_ms,))[0]), int(tx.one("products_live_count")[0])
-
-
 def warehouse(tx: Tx, warehouse_id: str) -> Warehouse | None:
     """One warehouse."""
     row = tx.one("warehouse_get", (warehouse_id,))
@@ -188,11 +183,6 @@ def put_warehouse(tx: Tx, seen: WarehouseSeen, now_ms: int) -> None:
 def located(tx: Tx, warehouse_id: str, location_id: str) -> None:
     """Pipe17 has this warehouse as this location."""
     tx.run("warehouse_located", (location_id, warehouse_id))
-
-
-def warehouse_gone(tx: Tx, warehouse_id: str) -> None:
-    """The shop's list does not show it any more."""
-    tx.run("warehouse_gone", (warehouse_id,))
 
 
 def _link(row: Sequence[Any]) -> Link:

@@ -335,12 +335,6 @@ UPDATE products SET gone_at_ms = ?, stamp = '' WHERE product_id = ? AND gone_at_
 -- name: products_unseen
 SELECT product_id FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?;
 
--- name: products_unseen_count
-SELECT count(*) FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ?;
-
--- name: products_live_count
-SELECT count(*) FROM products WHERE gone_at_ms IS NULL;
-
 -- name: link_get
 SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
 FROM links WHERE sku_id = ?;
@@ -427,7 +421,7 @@ WHERE sku = ?;
 UPDATE levels SET missing_since_ms = ? WHERE sku = ? AND location_id = ? AND missing_since_ms IS NULL;
 
 -- name: levels_unseen
-SELECT DISTINCT sku FROM levels WHERE sweep < ? ORDER BY sku LIMIT ?;
+SELECT sku FROM levels WHERE sweep < ? ORDER BY sweep, sku LIMIT ?;
 
 -- name: levels_swept
 UPDATE levels SET sweep = ? WHERE sku = ?;
@@ -555,9 +549,6 @@ SELECT max(sku_id), count(*) FROM (
 );
 
 -- Rows of a flow that wait behind everything else (LATE_MS).
--- name: outbox_late_any
-SELECT id FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ? LIMIT 1;
-
 -- name: outbox_late_count
 SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
 
@@ -567,10 +558,10 @@ SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
 -- name: pushed_add
 INSERT INTO pushed (sku_id, at_ms, before, after) VALUES (?, ?, ?, ?);
 
--- What each SKU had at an instant: what it had before its first change after it.
+-- What each SKU had at an instant: what it had before its first change after it. (`at_ms + 0`: SKU by SKU, by its index.)
 -- name: pushed_since
 SELECT sku_id, before FROM pushed WHERE id IN (
-    SELECT min(id) FROM pushed WHERE at_ms > ? AND sku_id > ? GROUP BY sku_id ORDER BY sku_id LIMIT ?
+    SELECT min(id) FROM pushed WHERE at_ms + 0 > ? AND sku_id > ? GROUP BY sku_id ORDER BY sku_id LIMIT ?
 ) ORDER BY sku_id;
 
 -- name: pushed_by_hour

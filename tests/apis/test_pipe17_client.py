@@ -340,3 +340,13 @@ async def test_neither_key_nor_buyer_shows_in_an_error():
     for canary in ("larch", "canaria", "nwosu", "2535550123", API_KEY):
         assert canary not in shown
     assert "shippingAddress.phone" in error.message
+
+
+@virtual
+async def test_the_fulfillments_of_an_order_and_members_of_orders():
+    rig = Rig({f"{BASE}/fulfillments": rows({"fulfillmentId": "8e"}), ORDERS: rows(RECORD, name="orders")})
+    assert await rig.client.fulfillments_of("3f0c") == [{"fulfillmentId": "8e"}]
+    await rig.client.orders(updated_since_ms=START_MS, skip=0, members=("orderId", "status"))
+    listed, orders = rig.wire.seen
+    assert "orderId=3f0c" in listed.url
+    assert orders.query["keys"] == "orderId,status"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from order_builders import AFTER_HOLD_MS, CLEAR, MASKED, PAID_MS, document, order, raw_unit
 
 from daemon.core import addresses
-from daemon.core.orders_diff import BEFORE_SENT, changes, covers, essential, findings
+from daemon.core.orders_diff import BEFORE_SENT, changes, covers, essential, findings, line_changes, recall
 
 HELD = document(order(status="ON_HOLD", recipient_address={}), PAID_MS)
 NEW = document(order(raw_unit("1"), raw_unit("2"), raw_unit("3", "B")))
@@ -264,3 +264,47 @@ def test_the_status_is_never_lowered(before: Any, wanted: Any, status: str) -> N
 def test_the_identity_of_an_order_is_never_written_again(before: Any, wanted: Any) -> None:
     assert "orderId" not in changes(in_pipe17(before), wanted)
     assert "extOrderId" not in changes(in_pipe17(before), wanted)
+
+
+# --- cancellations by the line
+
+
+def lines_of(**pieces: int) -> list[dict[str, Any]]:
+    return [{"uniqueId": f"id-{sku}", "sku": sku, "quantity": many} for sku, many in pieces.items() if many]
+
+
+@pytest.mark.parametrize("status", ["readyForFulfillment", "onHold"])
+def test_pieces_that_a_person_took_out_stay_out(status: str) -> None:
+    """TikTok changes another line; what Pipe17 took back meanwhile is on its way to TikTok."""
+    accepted = {"status": "new", "lineItems": lines_of(A=3, B=1, C=2)}
+    current = {"status": status, "lineItems": lines_of(A=1, B=1)}
+    wanted = {"status": "new", "lineItems": lines_of(A=3, C=1)}
+    assert changes(current, wanted, accepted)["lineItems"] == lines_of(A=1)
+    assert changes(current, wanted)["lineItems"] == lines_of(A=3, C=1)
+
+
+def test_what_changed_too_late_is_named_by_sku_and_pieces() -> None:
+    current = {"lineItems": lines_of(A=3, B=1)}
+    assert line_changes(current, {"lineItems": lines_of(A=1, C=2)}) == (
+        "2 of A cancelled, 1 of B cancelled, 2 of C more than Pipe17 has"
+    )
+    assert line_changes(current, current) == ""
+
+
+def test_a_line_that_pipe17_took_back_itself_is_no_news() -> None:
+    current = {"status": "sentToFulfillment", "lineItems": [{"uniqueId": "100", "sku": "A", "quantity": 2}]}
+    parts = {"status": "sentToFulfillment", "lineItems": [{"uniqueId": "100-9", "sku": "A", "quantity": 2}]}
+    for stands in (current, parts):
+        wanted = {"status": "new", "lineItems": []}
+        assert [one.code for one in findings(stands, wanted)] == ["edited_after_release"]
+        assert findings(stands, wanted, None, {"100"}) == ()
+
+
+def test_a_recall_names_what_a_warehouse_was_sent() -> None:
+    sent = {"shipmentId": "s1", "extShipmentId": "x1", "status": "sentToFulfillment"}
+    stopped = {"shipmentId": "s2", "status": "canceled", "sentToFulfillmentAt": "2026-01-01T00:00:00.000Z"}
+    never = {"shipmentId": "s3", "status": "canceled"}
+    assert recall([never]) is None
+    found = recall([never, stopped, sent])
+    assert found is not None
+    assert (found.code, "(s2, x1)" in found.text) == ("recall", True)

@@ -1,32 +1,101 @@
-"""Which reserved units a newer row of Pipe17 counts."""
+"""Units of orders: counted once, never twice for long."""
 
 from __future__ import annotations
 
-from daemon.core.reservations import Reservation, explained
+from typing import Any
 
-RELEASED = Reservation("1", "A", 2, "p1", accepted_at_ms=0, released_at_ms=3_600_000)
-HELD = Reservation("2", "A", 1, "p2", accepted_at_ms=3_590_000)
-NOW_MS = 3_600_500
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from order_builders import order, raw_unit
+from test_bundles import bundle
+
+from daemon.core.reservations import Reservation, explained, taken_by, units_taken
+
+NOW = 1_767_218_400_000
 
 
-def _of(reserved: list[Reservation], decrease: int, order_id: str = "", quantity: int = 0) -> list[str]:
-    return [one.order_id for one in explained(reserved, decrease, order_id, quantity, NOW_MS)]
+def held(order_id: str, units: int = 1, **more: Any) -> Reservation:
+    return Reservation(order_id, "A", units, **more)
 
 
-def test_a_row_that_names_an_order_counts_that_one() -> None:
-    assert _of([RELEASED, HELD], 1, "p2", 1) == ["2"]
+def released(order_id: str, units: int = 1) -> Reservation:
+    return held(order_id, units, remote_id=f"r-{order_id}", accepted_at_ms=NOW - 9_000_000, released_at_ms=NOW - 60_000)
+
+
+def ids(found: list[Reservation]) -> list[str]:
+    return [one.order_id for one in found]
+
+
+def test_the_order_that_the_row_names_is_counted() -> None:
+    reserved = [released("1"), held("2", remote_id="r-2", accepted_at_ms=NOW - 9_000_000)]
+    assert ids(explained(reserved, 1, "r-2", 1, NOW)) == ["2"]
+
+
+def test_a_decrease_counts_released_orders_in_their_turn() -> None:
+    reserved = [released("1"), released("2", 2), released("3")]
+    assert ids(explained(reserved, 1, "", 0, NOW)) == ["1"]
+    assert ids(explained(reserved, 3, "", 0, NOW)) == ["1", "2"]
+    assert ids(explained(reserved, 0, "", 0, NOW)) == []
+    assert ids(explained(reserved, -4, "", 0, NOW)) == []
+
+
+def test_what_another_order_took_counts_none_of_ours() -> None:
+    assert ids(explained([released("1")], 2, "r-other", 2, NOW)) == []
+    assert ids(explained([released("1")], 3, "r-other", 2, NOW)) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("accepted_ago_ms", "counted"), [(-5_000, True), (0, True), (100_000, True), (200_000, False), (-60_000, False)]
+)
+def test_a_held_order_is_behind_a_decrease_only_just_after_it_was_handed_over(
+    accepted_ago_ms: int, counted: bool
+) -> None:
+    reserved = [held("1", remote_id="r-1", accepted_at_ms=NOW - accepted_ago_ms)]
+    assert bool(explained(reserved, 1, "", 0, NOW)) == counted
+
+
+def test_an_order_that_pipe17_does_not_have_is_never_counted() -> None:
+    assert explained([held("1")], 9, "", 0, NOW) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=6),
+    st.integers(-3, 12),
+    st.integers(0, 4),
+    st.booleans(),
+)
+def test_never_more_is_counted_than_disappeared(
+    orders: list[tuple[int, bool]], decrease: int, quantity: int, foreign: bool
+) -> None:
+    reserved = [released(str(at), units) if out else held(str(at), units) for at, (units, out) in enumerate(orders)]
+    found = explained(reserved, decrease, "r-other" if foreign else "", quantity, NOW)
+    assert sum(one.units for one in found) <= max(decrease - (quantity if foreign else 0), 0)
+    assert all(one.released_at_ms is not None for one in found)
+
+
+def test_units_of_an_order_that_is_on_its_way() -> None:
+    payload = {"standing": "held", "takes": [["A", 2], ["B", 1]]}
+    assert units_taken(payload) == {"A": 2, "B": 1}
+    for standing in ("shipped", "cancelled", "platform", "digital"):
+        assert units_taken(payload | {"standing": standing}) == {}
+    assert units_taken({"standing": "held"}) == {}
+
+
+def test_what_an_order_takes_are_its_live_units_that_have_not_left_and_bundles_as_their_parts() -> None:
+    found = order(
+        raw_unit("1", "A"),
+        raw_unit("2", "A"),
+        raw_unit("3", "B", display_status="CANCELLED"),
+        raw_unit("4", "B", display_status="IN_TRANSIT"),
+        bundle("5"),
+        bundle("6"),
+    )
+    assert taken_by(found) == [["A", 6], ["B", 2]]
 
 
 def test_an_order_that_may_ship_is_a_likelier_cause_than_one_that_is_held() -> None:
-    assert _of([HELD, RELEASED], 2) == ["1"]
-    assert _of([RELEASED, HELD], 2) == ["1"]
-
-
-def test_what_is_left_of_a_decrease_is_the_held_order_that_was_just_handed_over() -> None:
-    assert _of([HELD, RELEASED], 3) == ["1", "2"]
-    assert _of([HELD, RELEASED], 1) == ["2"]
-
-
-def test_a_row_that_shows_no_fewer_units_counts_nobody() -> None:
-    assert _of([RELEASED, HELD], 0) == []
-    assert _of([RELEASED, HELD], -3) == []
+    just_made = held("2", remote_id="r-2", accepted_at_ms=NOW - 10_000)
+    assert ids(explained([just_made, released("1", 2)], 2, "", 0, NOW)) == ["1"]
+    assert ids(explained([just_made, released("1", 2)], 3, "", 0, NOW)) == ["1", "2"]
+    assert ids(explained([just_made, released("1", 2)], 1, "", 0, NOW)) == ["2"]

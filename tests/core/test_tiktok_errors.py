@@ -32,7 +32,8 @@ def test_every_code_of_the_common_tables_has_a_verdict(group):
 def test_the_texts_of_the_official_tables_agree_with_the_verdicts():
     """Where the vendor says "already shipped", "system error", "duplicate" or "after-sale", so do we."""
     expected = {
-        "already": {"already_shipped", "label_refused", "split_refused"},
+        "already": {"already_shipped", "label_refused", "split_refused", "aftersale_running", "aftersale_over"}
+        | {"aftersale_refused"},
         "has been shipped": {"already_shipped"},
         "system process error": {"vendor_internal_shipping", "vendor_internal"},
         "system timeout": {"vendor_internal_shipping"},
@@ -71,6 +72,11 @@ def test_the_texts_of_the_official_tables_agree_with_the_verdicts():
         (21008106, Rejected("not_for_this_market")),
         (21011007, Rejected("after_sale_open")),
         (10006402, Rejected("permission_denied")),
+        (25001011, Retry("aftersale_running", timedelta(minutes=1))),
+        (25005010, Rejected("aftersale_lines_refused")),
+        (25001051, Rejected("aftersale_over")),
+        (25020009, Rejected("aftersale_over")),
+        (25001045, Rejected("aftersale_refused")),
     ],
 )
 def test_codes_whose_consequence_everything_hangs_on(code, expected):

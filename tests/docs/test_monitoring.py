@@ -45,6 +45,8 @@ def exposition() -> dict[str, set[str]]:
         oldest={("orders", "ready"): timedelta(seconds=1)},
         exceptions={("orders", "recall"): 1},
         orders_on_hold=1,
+        orders_today=1,
+        orders_daily_limit=1,
         ship_deadline=timedelta(hours=1),
         authorized=True,
         authorization_expires_at_ms=1,
@@ -100,7 +102,7 @@ def test_every_metric_and_every_label_that_is_used_exists(where: str, expression
 def test_every_label_value_that_is_used_can_occur(where: str, expression: str) -> None:
     can = {
         "state": {state.value for state in OPEN},
-        "flow": {"orders", "fulfillments"},
+        "flow": {"orders", "fulfillments", "cancellations", "messages", "references"},
         "code": set(CURES),
         "source": {"tiktok"},
         "job": {"tiktok-pipe17"},
@@ -233,7 +235,7 @@ def test_panels_lie_side_by_side_on_one_screen() -> None:
         assert not cells & taken, f"{panel['title']} lies on another panel"
         taken |= cells
     assert max(x for x, _ in taken) < 24
-    assert max(y for _, y in taken) < 32
+    assert max(y for _, y in taken) < 48
 
 
 def headings(level: int) -> list[str]:

@@ -201,7 +201,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 
 def test_the_scopes_are_those_that_the_calls_need() -> None:
     section = TEXT.split("**Scopes**")[1].split("- **")[0]
-    assert set(re.findall(r"`(seller\.[a-z.]+)`", section)) == set(SCOPES_NEEDED)
+    assert set(re.findall(r"`(seller\.[a-z._]+)`", section)) == set(SCOPES_NEEDED)
 
 
 def test_the_states_of_a_row_are_all_explained() -> None:

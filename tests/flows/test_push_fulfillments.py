@@ -299,6 +299,36 @@ def test_while_the_order_endpoint_is_closed_tracking_goes_out_on_what_we_know(
     run(tmp_path, test)
 
 
+def test_an_order_that_shares_a_package_waits_for_a_reading(tmp_path: Path) -> None:
+    """The other order may have shipped the package since."""
+
+    async def test(sides: Sides) -> None:
+        sides.tiktok.errors["details"] = [error(Throttled("slow", timedelta(seconds=20)), status=429)]
+        await sides.push(fulfillment())
+        await sides.run_for(10)
+        assert (sides.tiktok.named("mark"), await _state(sides)) == ([], State.READY)
+        sides.tiktok.ship(["100"], NUMBER)
+        await sides.run_for(60)
+        assert (sides.tiktok.named("mark"), await _state(sides)) == ([], State.DONE)
+
+    run(tmp_path, test, order(split_or_combine_tag="COMBINED"))
+
+
+def test_what_was_tried_once_is_not_planned_on_what_we_know(tmp_path: Path) -> None:
+    """The first call took effect, its refusal says so, and the order cannot be read to see by whom."""
+
+    async def test(sides: Sides) -> None:
+        closed = error(Throttled("slow", timedelta(seconds=20)), status=429)
+        sides.tiktok.errors["mark"] = [LostAnswer(error(Rejected("already_shipped")))]
+        sides.tiktok.errors["details"] = [closed] * 3
+        await sides.push(fulfillment())
+        await sides.run_for(120)
+        assert len(sides.tiktok.named("mark")) == 1
+        assert await _state(sides) is State.DONE
+
+    run(tmp_path, test)
+
+
 def test_what_we_know_of_the_order_is_what_was_read_last(tmp_path: Path) -> None:
     """An update that asks for nothing new at Pipe17 still tells that a unit has left."""
 

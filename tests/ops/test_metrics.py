@@ -27,6 +27,8 @@ PROMISED = {
     "connector_exceptions_open": {"flow", "code"},
     "connector_orders_on_hold": set(),
     "connector_ship_deadline_seconds": set(),
+    "connector_orders_today": set(),
+    "connector_orders_daily_limit": set(),
     "connector_authorization_expiry_timestamp_seconds": set(),
     "connector_authorized": set(),
     "connector_webhooks_total": {"source", "outcome"},
@@ -47,6 +49,8 @@ FULL = StoreSnapshot(
     exceptions={("fulfillments", "carrier_unmapped"): 2},
     orders_on_hold=3,
     ship_deadline=timedelta(hours=-1),
+    orders_today=81,
+    orders_daily_limit=100,
     authorized=True,
     authorization_expires_at_ms=1_800_000_000_500,
     last_success_at_ms={"orders": 1_700_000_000_250},
@@ -115,6 +119,8 @@ def test_what_is_comes_from_the_store_at_scrape_time() -> None:
     assert value(metrics, "connector_backlog_oldest_seconds", flow="orders", state="held") == 3000
     assert value(metrics, "connector_exceptions_open", flow="fulfillments", code="carrier_unmapped") == 2
     assert value(metrics, "connector_ship_deadline_seconds") == -3600
+    assert value(metrics, "connector_orders_today") == 81
+    assert value(metrics, "connector_orders_daily_limit") == 100
     assert value(metrics, "connector_authorized") == 1
     assert value(metrics, "connector_authorization_expiry_timestamp_seconds") == 1_800_000_000.5
     assert value(metrics, "connector_flow_last_success_timestamp_seconds", flow="orders") == 1_700_000_000.25
@@ -127,6 +133,7 @@ def test_what_is_comes_from_the_store_at_scrape_time() -> None:
 @pytest.mark.parametrize(
     "name",
     ["connector_authorized", "connector_ship_deadline_seconds", "connector_store_bytes", "connector_orders_on_hold",
+     "connector_orders_today", "connector_orders_daily_limit",
      "connector_authorization_expiry_timestamp_seconds"],
 )  # fmt: skip
 def test_unknown_is_absent_and_not_zero(name: str) -> None:

@@ -129,7 +129,7 @@ async def test_one_line_says_what_runs_and_one_what_does_not_work_yet(
     store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "daemon")
-    async with running(store, Sides(), FULFILLMENTS="off", ORDERS_MESSAGE="thanks {order_id}") as house:
+    async with running(store, Sides(), FULFILLMENTS="off", PRODUCTS="push", STATEMENTS="pull") as house:
         address = house.running.address
     starts = [record.getMessage() for record in caplog.records if " runs: " in record.getMessage()]
     assert len(starts) == 1
@@ -138,7 +138,9 @@ async def test_one_line_says_what_runs_and_one_what_does_not_work_yet(
     assert "fulfillments" not in starts[0]
     planned = [record.getMessage() for record in caplog.records if "without effect" in record.getMessage()]
     assert len(planned) == 1
-    assert "ORDERS_MESSAGE" in planned[0]
+    assert "PRODUCTS=push" in planned[0]
+    assert "STATEMENTS" in planned[0]
+    assert "products" not in starts[0]
 
 
 @pytest.mark.usefixtures("own_log")

@@ -121,6 +121,7 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
     yield call("PUT", "/event/202309/webhooks", hook)
     yield call("GET", "/event/202309/webhooks")
     yield call("DELETE", "/event/202309/webhooks", {"event_type": "ORDER_STATUS_CHANGE"})
+    yield from cancellations(shop, call)
     path = "/order/202406/orders/external_orders"
     for reference in (reference_of(shop, shipped), reference_of(shop, "1" * 18)):
         yield call("POST", path, {"orders": [reference]})
@@ -142,6 +143,38 @@ def everything(shop: Shop) -> Iterator[tuple[str, str, Any]]:
         yield call("GET", path.replace("{conversation_id}", conversation), None, path, query={"page_size": size})
     shop.sandbox.logistics.failed = {"BANk_ACCOUNT": ["no account"], "SOMETHING_NEW": []}
     yield call("GET", "/product/202312/prerequisites")
+
+
+def cancellations(shop: Shop, call: Any) -> Iterator[tuple[str, str, Any]]:
+    """One cancellation of each kind, and the calls about them."""
+    asked, refused, sold = (shop.ready(("A", "B")) for _ in range(3))
+    path = "/return_refund/202602/orders/{order_id}/aftersale_eligibility"
+    query = {"initiate_aftersale_user": "SELLER", "request_types": "CANCEL"}
+    yield call("GET", path.replace("{order_id}", sold), None, path, query=query)
+    reason = "seller_cancel_reason_out_of_stock"
+    unit = shop.sandbox.order(sold).units[0].id
+    body = {"order_id": sold, "cancel_reason": reason, "order_line_item_ids": [unit]}
+    if shop.sandbox.options.region == "US":
+        yield call("POST", "/return_refund/202602/cancellations", body)
+    shop.sandbox.request_cancel(asked)
+    shop.sandbox.request_cancel(refused)
+    yield call("POST", "/return_refund/202602/cancellations/search", {"order_ids": [asked, sold]})
+    yield call("GET", path.replace("{order_id}", asked), None, path, query=query)
+    names = {one.order_id: name for name, one in shop.sandbox.market.cancellations.by_id.items()}
+    path = "/return_refund/202309/reject_reasons"
+    _, _, answer = done = call("GET", path, query={"return_or_cancel_id": names[refused]})
+    yield done
+    rejection = {"reject_reason": answer["data"]["reasons"][0]["name"], "comment": "packed"}
+    for verb, name, body in (("approve", names[asked], {}), ("reject", names[refused], rejection)):
+        path = f"/return_refund/202309/cancellations/{{cancel_id}}/{verb}"
+        yield call("POST", path.replace("{cancel_id}", name), body, path)
+
+
+def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
+    order = shop.sandbox.book.orders.get(order_id)
+    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
+    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
+    return {"id": order_id, "external_order": external}
 
 
 def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
@@ -191,13 +224,6 @@ def everything_of_the_catalogue(shop: Shop) -> Iterator[tuple[str, str, Any]]:
         yield call("POST", f"/product/202309/products/{word}", {"product_ids": [plain, "123"]})
     shop.token = shop.sandbox.tokens((*ALL_SCOPES, "seller.fbt.info"))["access_token"]
     yield call("GET", "/fbt/202408/warehouses")
-
-
-def reference_of(shop: Shop, order_id: str) -> dict[str, Any]:
-    order = shop.sandbox.book.orders.get(order_id)
-    lines = [{"id": f"line-{unit.id}", "origin_id": unit.id} for unit in (order.units if order else ())]
-    external = {"id": "p17-1", "platform": "ORDER_MANAGEMENT_SYSTEM", "line_items": lines}
-    return {"id": order_id, "external_order": external}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -270,6 +296,13 @@ def kinds(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         ("split-orders", "post", "/fulfillment/202309/orders/{order_id}/split"),
         ("get-shipping-providers", "get", PROVIDERS),
         ("get-warehouse-list", "get", "/logistics/202309/warehouses"),
+        ("search-cancellations", "post", "/return_refund/202602/cancellations/search"),
+        ("cancel-order", "post", "/return_refund/202602/cancellations"),
+        (
+            "get-aftersale-eligibility",
+            "get",
+            "/return_refund/202602/orders/{order_id}/aftersale_eligibility",
+        ),
         ("check-listing-prerequisites", "get", "/product/202312/prerequisites"),
         ("add-external-order-references", "post", "/order/202406/orders/external_orders"),
         ("get-external-order-references", "get", "/order/202406/orders/{order_id}/external_orders"),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.sandbox.pipe17 import Pipe17Options
 from daemon.sandbox.tiktok.pricing import id_of
 from tests.scenarios.stage import DAY, HOUR, MINUTE, opened, play, shop, sql, standing
 from tests.sim.world import World
@@ -323,6 +324,25 @@ def test_attributes_come_all_or_only_the_required_ones() -> None:
 
     play(story, settings=CALM)
     play(story, settings={**CALM, "PRODUCTS_ONLY_REQUIRED_ATTRIBUTES": "true"})
+
+
+def test_a_key_without_a_grant_for_products_delays_no_order() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.seller.add_product(("MUG",))
+        await world.start()
+        await asyncio.sleep(5 * MINUTE)
+        order_id = world.tiktok.place_order(("MUG",))
+        await asyncio.sleep(5 * MINUTE)
+        assert world.pipe17.order_of(order_id) is not None
+        assert "pipe17_scope" in opened(world)
+        assert skus(world) == []
+        world.pipe17.options.grants = {**world.pipe17.options.grants, "products": "crul"}
+        await asyncio.sleep(20 * MINUTE)
+        assert skus(world) == ["MUG"]
+        assert opened(world) == {}
+
+    orders_alone = {"orders": "crul", "shipments": "rl", "fulfillments": "rl", "locations": "crul"}
+    play(story, settings=CALM, pipe17=Pipe17Options(grants=orders_alone))
 
 
 def test_without_a_known_integration_a_foreign_sku_waits_and_a_person_is_told() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.flows.operator import dismiss
+from daemon.flows.operator import dismiss, retry
 from daemon.sandbox.faults import Fault, FaultKind
 from tests.scenarios.stage import (
     DAY,
@@ -136,18 +136,21 @@ def test_a_new_address_takes_an_order_out_of_a_shared_package() -> None:
     play(story, tiktok=shop("VN"))
 
 
-def test_a_part_of_a_shared_package_is_said_and_not_sent() -> None:
+@pytest.mark.parametrize("market", ["US", "VN"])
+def test_a_part_of_a_shared_package_is_said_and_not_sent(market: str) -> None:
     async def story(world: World) -> None:
         await world.start()
         orders = [world.tiktok.place_order(skus) for skus in (["SKU-A", "SKU-B"], ["SKU-C"])]
         await world.live(HOUR + 5 * MINUTE)
         world.tiktok.combine_orders(orders)
-        made = fulfill(world, orders[0], {"SKU-A": 1}, "UPS", "PX-0000001")
+        made = fulfill(world, orders[0], {"SKU-A": 1}, CARRIERS[market], "PX-0000001")
         await world.live(10 * MINUTE)
-        assert "shares a package" in opened(world, made)["split_refused"]
-        assert writes(world)["packages.mark_shipped"] == 0
+        told = {"US": "shares a package", "VN": "combined with another one"}[market]
+        assert told in opened(world, made)["split_refused"]
+        assert writes(world)["packages.mark_shipped"] + writes(world)["packages.ship"] == 0
+        assert world.tiktok.called("packages.split") == []
 
-    play(story)
+    play(story, tiktok=shop(market))
 
 
 def test_a_seller_who_split_the_order_is_followed() -> None:
@@ -258,6 +261,10 @@ def test_a_second_connector_is_said_once_for_the_shop() -> None:
         assert world.parts is not None
         now_ms = world.clock.now_ms()
         await world.parts.database.write(lambda tx: dismiss(tx, "fulfillments", "shop", "stopped it", now_ms, "me"))
+        await world.parts.database.write(lambda tx: retry(tx, world.clock.now_ms(), "me", flow="fulfillments"))
+        world.parts.engine.timekeeper.announce()
+        await world.live(10 * MINUTE)
+        assert opened(world, "shop") == {}, "the same orders say nothing new"
         for order_id in orders[3:5]:
             world.tiktok.ship_by_hand(order_id, f"THEIRS-{order_id[-4:]}")
             fulfill(world, order_id)

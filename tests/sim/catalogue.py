@@ -12,12 +12,16 @@ import asyncio
 import random
 import sqlite3
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.sandbox.pipe17 import Pipe17Options
+from daemon.sandbox.tiktok import TikTokOptions
 from daemon.sandbox.tiktok.goods import Product, Sku
+from daemon.sandbox.virtual_time import VirtualLoop, run_virtual
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -85,6 +89,57 @@ def _add_faults(world: World, rng: random.Random, hours: float) -> None:
         world.faults[side].add(fault)
     world.faults["pipe17"].add(Fault(FaultKind.LOST_ANSWER, "locations.create", times=1))
     world.faults["pipe17"].add(Fault(FaultKind.LOST_ANSWER, "products.create", times=1))
+
+
+def a_list_that_lies() -> list[str]:
+    """The daily reading of everything meets searches that show nothing, with a 200."""
+
+    async def story(world: World) -> None:
+        world.tiktok.seller.create_products(30)
+        await world.start()
+        await world.live(HOUR_S)
+        fault = Fault(FaultKind.EMPTY_LIST, "products.search", times=None, after_ms=world.truth.now_ms())
+        world.faults["tiktok"].add(fault)
+        await world.live(24 * HOUR_S)
+
+    return _played(story)
+
+
+def a_short_page() -> list[str]:
+    """The first page of a search says that it is the last."""
+
+    async def story(world: World) -> None:
+        world.tiktok.seller.create_products(130)
+        await asyncio.sleep(HOUR_S)
+        world.faults["tiktok"].add(Fault(FaultKind.SHORT_PAGE, "products.search", times=2))
+        await world.start()
+        await world.live(HOUR_S)
+
+    return _played(story)
+
+
+def a_late_list() -> list[str]:
+    """The answers to new locations are lost, and the list shows them seconds later."""
+
+    async def story(world: World) -> None:
+        world.faults["pipe17"].add(Fault(FaultKind.LOST_ANSWER, "locations.create", times=2))
+        await world.start()
+        await world.live(HOUR_S)
+
+    return _played(story, Pipe17Options(list_lag_ms=20_000))
+
+
+def _played(story: Callable[[World], Awaitable[None]], pipe17: Pipe17Options | None = None) -> list[str]:
+    async def live_through(loop: VirtualLoop) -> list[str]:
+        settings = {"PIPE17_INTEGRATION_ID": (pipe17 or Pipe17Options()).integration}
+        world = World(loop, 17, tiktok=TikTokOptions(index_lag_ms=0), pipe17=pipe17, settings=settings)
+        try:
+            await story(world)
+            return [*world.broken, *violations(world)]
+        finally:
+            await world.aclose()
+
+    return run_virtual(live_through)
 
 
 def violations(world: World) -> list[str]:

@@ -1,15 +1,17 @@
 """A shop's day, drawn from a seed: what buyers, the warehouse, the networks and the machine do.
 
-Every day has orders that are held, edited in the last minute, cancelled before and after their release, paid late;
+Every day has orders that are held, edited in the last minute, cancelled on either side (`day_cancels.py`), paid late;
 shipments in one to three packages with good and odd carriers; windows of 429, errors, outages, lost answers and cut
 bodies on either side; and a few crashes at random points. One unit in four is a virtual bundle, four orders in ten are
-of some special kind, and many have fees. At the day's end everything heals and settles.
+of some special kind, and many have fees. All orders are of one buyer, who gets a text and a card for each. At the day's
+end everything heals and settles.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.pricing import UnitSpec
-from tests.sim import catalogue, kinds, packing
+from tests.sim import catalogue, day_cancels, kinds, packing
 from tests.sim.world import World
 
 HOUR_S = 3600.0
@@ -50,6 +52,10 @@ class Diary:
     """Order -> the street it must never have been released with, because it was changed while on hold."""
     cancelled_on_hold: set[str] = field(default_factory=set)
     fulfillments: dict[str, str] = field(default_factory=dict)
+    taken_back: Counter[str] = field(default_factory=Counter)
+    """Order -> pieces that people in Pipe17 canceled or took out, or that a warehouse rejected."""
+    cancelled_late: set[str] = field(default_factory=set)
+    """Of these, the orders that were canceled in Pipe17 when a warehouse was at it."""
     shelf: packing.Shelf = field(default_factory=packing.Shelf)
     kinds: dict[str, str] = field(default_factory=dict)
     """Order -> what kind of order it is, "" for a plain one (`sim/kinds.py`)."""
@@ -78,6 +84,7 @@ async def play(world: World, weather: Weather) -> Diary:
     for side in ("tiktok", "pipe17"):
         for _ in range(weather.fault_windows // 2):
             _add_fault(world, side, rng, weather.hours)
+    _add_talk_faults(world, weather.hours)
     begun_s = world.loop.time()
     tasks: list[asyncio.Task[None]] = []
     await world.start()
@@ -146,7 +153,8 @@ async def _order(world: World, diary: Diary, rng: random.Random) -> None:
     if rng.random() < 0.12:
         tiktok.cancel_order(order_id)
         return
-    await _ship(world, diary, rng, order_id)
+    if not await day_cancels.before_shipping(world, diary, order_id):
+        await _ship(world, diary, rng, order_id)
 
 
 async def _pair(world: World, diary: Diary, rng: random.Random) -> None:
@@ -173,6 +181,9 @@ async def _ship(world: World, diary: Diary, rng: random.Random, order_id: str) -
         rng.shuffle(parcels)
         for parcel in parcels:
             await asyncio.sleep(rng.uniform(1, 900))
+            day_cancels.between_parcels(world, diary, order_id, len(diary.fulfillments))
+            if day_cancels.rejects(world, diary, shipment, parcel):
+                continue
             number = f"9400{rng.randrange(10**16):016d}"
             made = world.pipe17.fulfill(shipment["shipmentId"], parcel, rng.choice(CARRIERS), number)
             diary.fulfillments[str(made["fulfillmentId"])] = order_id
@@ -198,6 +209,17 @@ def _add_fault(world: World, side: str, rng: random.Random, hours: float) -> Non
             delay_ms=rng.choice((0, 2_000, 40_000)),
         )
     )
+
+
+def _add_talk_faults(world: World, hours: float) -> None:
+    """Trouble of the calls that follow an order; drawn apart, so that the rest of the day stays what it was."""
+    rng = random.Random(f"talk-{world.seed}")
+    for operation in ("messages.send", "messages.list", "conversations.open", "references.*"):
+        start_ms = world.truth.now_ms() + round(rng.uniform(0, hours * 0.7) * HOUR_S * 1000)
+        kind, probability = rng.choice(KINDS), rng.choice((0.2, 0.5, 1.0))
+        until_ms = start_ms + round(rng.choice((300.0, 1500.0)) * 1000)
+        fault = Fault(kind, operation, None, probability, after_ms=start_ms, until_ms=until_ms, delay_ms=40_000)
+        world.faults["tiktok"].add(fault)
 
 
 async def _plan_crash(world: World, rng: random.Random) -> None:

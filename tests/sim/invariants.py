@@ -6,6 +6,7 @@ I3 no hold released early, no old address released, nothing cancelled on hold ev
 I5 the newest wanted state won
 I6 what is dead, unknown or blocked is in the tally that the metrics are read from
 I7 the limiter of the other side never tripped by our fault
+I2 too: a buyer gets one text and one card about an order, whatever fails; I1 too: nobody is forgotten
 I10 a restart with nothing new sends nothing
 K1 to K6: every kind of order told apart, every total what the buyer paid, nothing routed that must not be (`kinds.py`)
 """
@@ -18,7 +19,10 @@ from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
 from tests.sim import catalogue, kinds
+from tests.sim.afterwards import talk_violations
 from tests.sim.day import Diary
+from tests.sim.day_cancels import LINE_MARKETS
+from tests.sim.invariants_cancels import cancellation_violations
 from tests.sim.world import World
 
 WRITES = (
@@ -26,13 +30,17 @@ WRITES = (
     "orders.update",
     "packages.mark_shipped",
     "packages.ship",
-    "packages.split",
-    "packages.update_tracking",
-    "orders.update_tracking",
+    "cancellations.cancel",
+    "cancellations.approve",
     "products.create",
     "products.update",
     "locations.create",
     "locations.update",
+    "messages.send",
+    "references.add",
+    "packages.split",
+    "packages.update_tracking",
+    "orders.update_tracking",
 )
 UPDATES = ("packages.update_tracking", "orders.update_tracking")
 
@@ -43,9 +51,11 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
     store = sqlite3.connect(f"file:{world.store}?mode=ro", uri=True)
     try:
         found += _sides_agree(world, diary, store, hold)
+        found += cancellation_violations(world, diary)
         found += _nothing_twice(world)
         found += _holds_kept(world, diary, hold)
         found += _nothing_hidden(store)
+        found += talk_violations(world, store)
     finally:
         store.close()
     found += _limits_kept(world)
@@ -64,17 +74,21 @@ def _sides_agree(world: World, diary: Diary, store: sqlite3.Connection, hold: ti
         f"I1/I5 {found.kind} {found.order_id}: {found.text}"
         + (" (owed, but everything should have settled)" if found.order_id in owed else "")
         for found in differences
-    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(diary, store)]
+    ] + [f"I1 exception that nobody caused: {text}" for text in _unexplained(world, diary, store)]
 
 
-def _unexplained(diary: Diary, store: sqlite3.Connection) -> list[str]:
+def _unexplained(world: World, diary: Diary, store: sqlite3.Connection) -> list[str]:
     """Open exceptions that no event of a simulated day can justify."""
+    rows = store.execute("SELECT flow, key, code, detail, group_key FROM exceptions WHERE closed_at_ms IS NULL")
+    # what has left cannot be cancelled any more, and single lines only where TikTok lets them be
+    refusable = diary.cancelled_late if world.tiktok.options.region in LINE_MARKETS else diary.taken_back.keys()
     expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
-    rows = store.execute("SELECT flow, key, group_key, code, detail FROM exceptions WHERE closed_at_ms IS NULL")
     return [
         f"{flow} {key} {code}: {detail}"
-        for flow, key, order_id, code, detail in rows
-        if code not in expected and code not in diary.shelf.expected.get(order_id, ())
+        for flow, key, code, detail, order_id in rows
+        if code not in expected
+        and code not in diary.shelf.expected.get(order_id, ())
+        and not (code == "cancel_refused" and order_id in refusable)
     ]
 
 

@@ -13,6 +13,7 @@ from unittest import mock
 from daemon.core import addresses, bundles, holds, lines, order_document, order_kinds, orders, totals
 from daemon.core.tiktok_order import TikTokOrder
 from tests.sim.bug_bank import Mutant, days
+from tests.sim.order_scenarios import a_fulfillment_shown_late
 
 
 @contextmanager
@@ -112,13 +113,13 @@ def _bundle_left_with_nobody() -> Iterator[None]:
 
 
 MUTANTS = (
-    Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(0, 1, 2, 3)),
-    Mutant("kind_lost", _kind_lost, days(0, 1, 2)),
-    Mutant("digital_order_routed", _digital_order_routed, days(0, 1, 2)),
-    Mutant("total_without_a_fee", _total_without_a_fee, days(0, 1)),
-    Mutant("gift_line_dropped", _gift_line_dropped, days(0, 1)),
-    Mutant("unit_lost", _unit_lost, days(0, 1)),
-    Mutant("routed_without_a_street", _routed_without_a_street, days(1, 13)),
-    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(1, 13)),
-    Mutant("bundle_left_with_nobody", _bundle_left_with_nobody, days(13)),
+    Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(*range(6))),
+    Mutant("kind_lost", _kind_lost, days(*range(6))),
+    Mutant("digital_order_routed", _digital_order_routed, days(*range(6))),
+    Mutant("total_without_a_fee", _total_without_a_fee, days(*range(6))),
+    Mutant("gift_line_dropped", _gift_line_dropped, days(*range(6))),
+    Mutant("unit_lost", _unit_lost, days(*range(6))),
+    Mutant("routed_without_a_street", _routed_without_a_street, days(1, 13, *range(6))),
+    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(1, 13, *range(6))),
+    Mutant("bundle_left_with_nobody", _bundle_left_with_nobody, (a_fulfillment_shown_late,)),
 )

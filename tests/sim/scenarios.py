@@ -20,17 +20,19 @@ from tests.sim.invariants import restart_sends_nothing, violations
 from tests.sim.world import World
 
 Scenario = Callable[[], list[str]]
+TALK = {"ORDERS_MESSAGE": "Thanks for {order_id}", "ORDERS_SEND_ORDER_CARD": "true"}
 
 
 def a_day(seed: int) -> list[str]:
     """A random day in a world with its own answers to what the contracts leave open, and a restart after it."""
     odd = random.Random(f"options-{seed}")
     tiktok = _some_tiktok(odd, random.Random(f"late-{seed}"))
+    tiktok.cancel_takes_ms = random.Random(f"cancels-{seed}").choice((0, 45_000))
     pipe17 = _some_pipe17(odd, whole_orders=not tiktok.unit_split)
 
     async def live(loop: VirtualLoop) -> list[str]:
         skew_ms = odd.choice((0, 0, 600_000, -600_000, 20_000))
-        world = World(loop, seed, tiktok=tiktok, pipe17=pipe17, skew_ms=skew_ms)
+        world = World(loop, seed, tiktok=tiktok, pipe17=pipe17, settings=dict(TALK), skew_ms=skew_ms)
         try:
             diary = await play(world, Weather())
             assert diary.fulfillments, "a day on which nothing was shipped proves nothing"
@@ -183,6 +185,39 @@ def outage_with_refusals() -> list[str]:
     found = _played(live, settings={"FULFILLMENTS_FALLBACK_CARRIER": ""})
     seen = [text for text in found if "carrier_unmapped" in text]
     return [text for text in found if text not in seen] + ([] if seen else ["I6 no exception carrier_unmapped"])
+
+
+def told_despite_a_crash(crash: tuple[str, int]) -> list[str]:
+    """One order, and the process ends at one point of its way."""
+
+    async def live(world: World) -> Diary:
+        await world.start()
+        await world.live(120)
+        world.crash_at = crash
+        diary = Diary(orders=[world.tiktok.place_order(["SKU-A"])])
+        await world.live(600)
+        await settle(world)
+        return diary
+
+    return _played(live, seed=crash[1], settings=dict(TALK))
+
+
+def told_though_answers_are_lost() -> list[str]:
+    """The first messages and batches of references never arrive, or their answers are lost."""
+
+    async def live(world: World) -> Diary:
+        for operation in ("messages.send", "references.add"):
+            for kind in (FaultKind.RESET, FaultKind.LOST_ANSWER, FaultKind.ERROR_AFTER):
+                world.faults["tiktok"].add(Fault(kind, operation, times=2))
+        await world.start()
+        diary = Diary()
+        for _ in range(12):
+            diary.orders.append(world.tiktok.place_order(["SKU-A"]))
+            await world.live(60)
+        await settle(world)
+        return diary
+
+    return _played(live, settings=dict(TALK))
 
 
 def _played(

@@ -6,10 +6,26 @@ import logging
 
 import pytest
 
-from tests.sim import mutants_engine, mutants_orders, mutants_shipping, mutants_stock
+from tests.sim import (
+    mutants_cancellations,
+    mutants_catalogue,
+    mutants_engine,
+    mutants_messages,
+    mutants_orders,
+    mutants_shipping,
+    mutants_stock,
+)
 from tests.sim.bug_bank import Mutant
 
-MUTANTS = (*mutants_engine.MUTANTS, *mutants_orders.MUTANTS, *mutants_shipping.MUTANTS, *mutants_stock.MUTANTS)
+MUTANTS = (
+    *mutants_engine.MUTANTS,
+    *mutants_orders.MUTANTS,
+    *mutants_shipping.MUTANTS,
+    *mutants_catalogue.MUTANTS,
+    *mutants_cancellations.MUTANTS,
+    *mutants_messages.MUTANTS,
+    *mutants_stock.MUTANTS,
+)
 
 pytestmark = pytest.mark.sim
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim import scenarios
+from tests.sim import catalogue, scenarios
 
 pytestmark = pytest.mark.sim
 
@@ -21,6 +21,9 @@ CRASHES = (
     *(("effect", number) for number in (3, 6, 20, 40)),
     *(("answer", number) for number in (3, 6, 20, 40)),
 )
+
+
+AROUND_A_CREATE = tuple((point, number) for point in ("commit", "committed") for number in range(1, 16))
 
 
 @pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: f"{crash[0]}-{crash[1]}")
@@ -50,3 +53,17 @@ def test_a_write_whose_answer_is_lost_is_looked_up_and_not_repeated(operation: s
 
 def test_what_cannot_be_sent_is_dead_and_seen() -> None:
     assert scenarios.outage_with_refusals() == []
+
+
+@pytest.mark.parametrize("danger", [catalogue.a_list_that_lies, catalogue.a_short_page, catalogue.a_late_list])
+def test_lists_of_the_catalogue_that_are_not_whole_do_no_harm(danger: scenarios.Scenario) -> None:
+    assert danger() == []
+
+
+@pytest.mark.parametrize("crash", AROUND_A_CREATE, ids=lambda crash: f"{crash[0]}-{crash[1]}")
+def test_what_follows_an_order_survives_a_crash_anywhere(crash: tuple[str, int]) -> None:
+    assert scenarios.told_despite_a_crash(crash) == []
+
+
+def test_a_buyer_is_told_once_though_answers_are_lost() -> None:
+    assert scenarios.told_though_answers_are_lost() == []

@@ -12,10 +12,13 @@ from daemon.core.lifecycle import State
 from daemon.core.owed import Done
 from daemon.store.sql import SQL, read_statements
 
-GROWING = ("outbox", "journal", "exceptions", "hints", "set_aside")
-SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all"}
+GROWING = (
+    *("outbox", "journal", "exceptions", "hints", "set_aside", "links", "products"),
+    *("levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed"),
+)
+SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all"}
 """A handful of rows for ever: flows, states, operations, facts."""
-BOUNDED = {"journal_expire"}
+BOUNDED = {"journal_expire", "links_count"}
 """Reads from the head of a table as many rows as it is told, see the test of its own."""
 BY_INDEX = {
     "outbox_queue": "outbox_queue",
@@ -45,6 +48,23 @@ BY_INDEX = {
     "hints_put_away": "hints_waiting",
     "hints_expire": "hints_handled",
     "set_aside_expire": "set_aside_age",
+    "outbox_late_count": "outbox_queue",
+    "resync_again": "sqlite_autoindex_outbox_1",
+    "resync_stretch": "links_alive",
+    "levels_of_sku": "sqlite_autoindex_levels_1",
+    "levels_unseen": "levels_sweep",
+    "levels_missing_by_location": "levels_missing",
+    "stock_unweighed": "stock_changes_turn",
+    "stock_to_stage": "stock_changes_turn",
+    "stock_zeroed_count": "stock_zeroed_at",
+    "reservations_of_sku": "reservations_sku",
+    "reserved_units": "reservations_sku",
+    "reservations_unexplained": "reservations_released",
+    "pushed_since": "pushed_sku",
+    "pushed_expire": "pushed_at",
+    "links_by_seller_sku": "links_seller_sku",
+    "links_by_product": "links_product",
+    "products_unseen": "products_seen",
 }
 
 

@@ -56,24 +56,24 @@ ORDER_INTEGRATION = Assumption(
     "fulfillment does not, its shipping request and then its order are asked.",
 )
 WEBHOOKS_ARE_LISTED = Assumption(
-    "P17-31",
+    "P17-51",
     True,
     "Webhooks can be listed, and changed with PUT, like every other entity; only creating them is documented. Where "
     "the list is refused as unknown, ours is made once and remembered.",
 )
 WEBHOOK_KEY = Assumption(
-    "P17-32",
+    "P17-52",
     "PIPE17_API_KEY",
     "The `apikey` that a webhook is registered with is the integration's own key, which reads what the topics name.",
 )
 WEBHOOK_KEY_HEADER = Assumption(
-    "P17-33",
+    "P17-53",
     "x-pipe17-key",
     "A delivery carries the registered key in this header, or no such header; with another key it is not believed. "
     "What proves a delivery is the secret in its address.",
 )
 WEBHOOK_ENTITIES = Assumption(
-    "P17-34",
+    "P17-54",
     {
         "orders": "orders",
         "order": "orders",
@@ -107,6 +107,14 @@ MAPPING_MERGES = Assumption(
     "P17-15", True, "`mappedProduct` is sent whole with what a person set in it (a buffer), so it may merge or replace."
 )
 
+TAKEN_BACK_BY_QUANTITY = Assumption(
+    "P17-31",
+    True,
+    "A person's cancel of a line shows as a lower `quantity` of the line, or as its absence; a warehouse's as a "
+    "fulfillment of type `rejected`. An order in Pipe17 names no reason for a cancel, so TikTok is told `out of stock` "
+    "where it allows that.",
+)
+
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     ONE_ORDER_PER_POST,
     DUPLICATES_ARE_REFUSED,
@@ -119,6 +127,7 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LARGEST_COUNT,
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
+    TAKEN_BACK_BY_QUANTITY,
     WEBHOOKS_ARE_LISTED,
     WEBHOOK_KEY,
     WEBHOOK_KEY_HEADER,

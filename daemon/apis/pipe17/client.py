@@ -31,7 +31,7 @@ from daemon.errors import ApiError
 LIST_IS_LATE = timedelta(minutes=1)
 """How much later than it was made a record may show up in a list."""
 MOST_PAGES = 100
-"""Pages of one order's shipping requests we are willing to read; the bound that a broken `last` cannot pass."""
+"""Pages of what belongs to one order that we are willing to read; the bound that a broken `last` cannot pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +124,13 @@ class Pipe17:
         skip: int,
         count: int = LARGEST_COUNT.value,
         integration: str = "",
+        members: Sequence[str] = (),
     ) -> Rows:
-        """Orders changed since an instant (epoch ms), whole records, oldest change first; one page."""
+        """Orders changed since an instant (epoch ms), oldest change first; one page. Whole records, or `members`."""
         filters = [("updatedSince", iso(updated_since_ms)), *(("status", value) for value in status)]
         if integration:
             filters.append(("integration", integration))
-        return await self._page("orders", filters, skip, count)
+        return await self._page("orders", filters, skip, count, ",".join(members) or "*")
 
     async def fulfillment(self, fulfillment_id: str) -> dict[str, Any] | None:
         """One fulfillment, None when there is none."""
@@ -177,15 +178,22 @@ class Pipe17:
 
     async def shipments(self, order_id: str) -> list[dict[str, Any]]:
         """Every shipping request of an order."""
+        return await self._of_order("shipments", order_id)
+
+    async def fulfillments_of(self, order_id: str) -> list[dict[str, Any]]:
+        """Every fulfillment of an order, by its Pipe17 id."""
+        return await self._of_order("fulfillments", order_id)
+
+    async def _of_order(self, plural: str, order_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         count = LARGEST_COUNT.value
         for _ in range(MOST_PAGES):
             params = (("orderId", order_id), ("keys", "*"), ("count", str(count)), ("skip", str(len(found))))
-            page = await self._session.rows("shipments.list", self._lane, "shipments", params)
+            page = await self._session.rows(f"{plural}.list", self._lane, plural, params)
             found += page.rows
             if page.last:
                 return found
-        raise self._session.misshapen("shipments.list", write=False, member="pagination.last")
+        raise self._session.misshapen(f"{plural}.list", write=False, member="pagination.last")
 
     async def products(
         self,
@@ -289,9 +297,9 @@ class Pipe17:
         found = body.get(singular)
         return found if isinstance(found, dict) else None
 
-    async def _page(self, plural: str, filters: Params, skip: int, count: int) -> Rows:
+    async def _page(self, plural: str, filters: Params, skip: int, count: int, keys: str = "*") -> Rows:
         operation = f"{plural}.list"
-        params = [*filters, ("keys", "*"), ("count", str(count)), ("skip", str(skip))]
+        params = [*filters, ("keys", keys), ("count", str(count)), ("skip", str(skip))]
         if operation not in self._unsorted:
             try:
                 sort = ("order", ORDERS_SORT_BY.value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.core.assumption import Assumption
+from daemon.core.cancellations import ANSWER_ELSEWHERE
 from daemon.core.money import WITHOUT_CENTS
 from daemon.core.order_kinds import DIGITAL, VIRTUAL
 from daemon.core.totals import PERHAPS_CONTAINED, TAX_ON_TOP
@@ -71,6 +72,17 @@ STOCK_NEEDS_PRODUCT_WRITE = Assumption(
     "seller.product.write",
     "Setting stock and taking products off sale need this scope, reading them does not.",
 )
+MESSAGES_SHOW_AT_ONCE = Assumption(
+    "TT-14",
+    True,
+    "A message that was taken stands in its conversation at once, so a lost answer is settled by reading.",
+)
+SHOP_DAY = Assumption(
+    "TT-15",
+    "market",
+    "What TikTok counts by the day (orders of a shop on probation, customer-service calls) is counted by the day of "
+    "the shop's market; in the US that is Pacific time.",
+)
 CHARGES_PERHAPS_CONTAINED = Assumption(
     "TT-31",
     PERHAPS_CONTAINED,
@@ -94,6 +106,34 @@ DIGITAL_ORDERS_NEED_NO_SHIPPING = Assumption(
     (DIGITAL, VIRTUAL),
     "Orders of the digital shipping type or of order type VIRTUAL_ORDER are delivered without a parcel and without us.",
 )
+COMBINED_LEAVE_TOGETHER = Assumption(
+    "TT-41",
+    True,
+    "Orders that share a package are shipped by one call for one of them, Mark Package As Shipped as well as Ship "
+    "Package; the number then stands on all of them.",
+)
+SPLIT_NAMES_THE_REST = Assumption(
+    "TT-42", True, "A split names every unit of the package, also those that stay together, as a group of their own."
+)
+
+CANCEL_ANSWER_ELSEWHERE = Assumption(
+    "TT-41",
+    ANSWER_ELSEWHERE,
+    "A buyer's cancel request must be answered within 24 hours in the US and 48 elsewhere, else TikTok grants it. Used "
+    "only where the deadline that TikTok names with the request cannot be read.",
+)
+APPROVAL_KEY_REPLAYS = Assumption(
+    "TT-42",
+    True,
+    "Approving a cancel request again with the same idempotency key is answered as a success; we keep one key per "
+    "request.",
+)
+CANCEL_SHOWS_ON_THE_ORDER = Assumption(
+    "TT-43",
+    True,
+    "A seller's cancel is through when the units are cancelled on the order. Until then it is looked at again, no "
+    "second cancel is sent and no tracking number goes out.",
+)
 
 ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     LOST_REFRESH_IS_TRIED_AGAIN,
@@ -106,11 +146,18 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     US_AUTHORIZE_PAGE,
     SANDBOX_QUOTA_SLIDES,
     READ_PERMISSION_IS_PER_RECORD,
+    CANCEL_ANSWER_ELSEWHERE,
+    APPROVAL_KEY_REPLAYS,
+    CANCEL_SHOWS_ON_THE_ORDER,
     PREOWNED_BY_CATEGORY,
     PRODUCT_SEARCH_IS_WHOLE,
     STOCK_NEEDS_PRODUCT_WRITE,
+    MESSAGES_SHOW_AT_ONCE,
+    SHOP_DAY,
     CHARGES_PERHAPS_CONTAINED,
     PRICES_BEFORE_TAX,
     CURRENCIES_WITHOUT_CENTS,
     DIGITAL_ORDERS_NEED_NO_SHIPPING,
+    COMBINED_LEAVE_TOGETHER,
+    SPLIT_NAMES_THE_REST,
 )

@@ -17,6 +17,7 @@ from daemon.apis.gate import PROBE_EVERY, Gate
 from daemon.apis.http import Transport
 from daemon.apis.pacing import CallObserver, Pacer
 from daemon.apis.tiktok.auth import TokenKeeper, TokenMemory
+from daemon.apis.tiktok.cancelling import Cancelling
 from daemon.apis.tiktok.goods import (
     MOST_SWITCHED,
     ProductFailure,
@@ -118,6 +119,11 @@ class TikTok:
     def keeper(self) -> TokenKeeper:
         """The grant: state, expiries, `exchange`, `authorize_url`."""
         return self._session.keeper
+
+    @property
+    def cancelling(self) -> Cancelling:
+        """The calls about cancellations."""
+        return Cancelling(self._session, self._lane)
 
     async def shop(self) -> Shop:
         """The shop we serve."""

@@ -32,6 +32,7 @@ _FULFILLMENT = "seller.fulfillment.basic"
 _PACKING = "seller.fulfillment.package.write"
 _LOGISTICS = "seller.logistics"
 _PRODUCTS = "seller.product.basic"
+_AFTERSALES = "seller.return_refund.basic"
 _PRODUCT_WRITE = "seller.product.write"
 _FBT = "seller.fbt.info"
 _REFERENCES_READ = "seller.order.ext_ref.read"
@@ -80,6 +81,35 @@ _TABLE = (
     Operation("webhooks.list", "GET", ("/event/202309/webhooks",), _AUTHORIZATION),
     Operation("webhooks.set", "PUT", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
     Operation("webhooks.delete", "DELETE", ("/event/202309/webhooks",), _AUTHORIZATION, write=True),
+    Operation(
+        "cancellations.search",
+        "POST",
+        ("/return_refund/202602/cancellations/search", "/return_refund/202309/cancellations/search"),
+        _AFTERSALES,
+    ),
+    Operation(
+        "cancellations.cancel",
+        "POST",
+        ("/return_refund/202602/cancellations", "/return_refund/202309/cancellations"),
+        _AFTERSALES,
+        write=True,
+    ),
+    Operation(
+        "cancellations.approve",
+        "POST",
+        ("/return_refund/202309/cancellations/{cancel_id}/approve",),
+        _AFTERSALES,
+        write=True,
+    ),
+    Operation(
+        "cancellations.eligibility",
+        "GET",
+        (
+            "/return_refund/202602/orders/{order_id}/aftersale_eligibility",
+            "/return_refund/202309/orders/{order_id}/aftersale_eligibility",
+        ),
+        _AFTERSALES,
+    ),
     Operation("references.add", "POST", ("/order/202406/orders/external_orders",), _REFERENCES_WRITE, write=True),
     Operation("references.get", "GET", ("/order/202406/orders/{order_id}/external_orders",), _REFERENCES_READ),
     # Making a conversation that exists gives its id again, so a lost answer needs no look-up.

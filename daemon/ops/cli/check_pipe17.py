@@ -1,4 +1,4 @@
-"""What `check` asks Pipe17: does the key work, may it list what the flows read, and is our webhook registered?"""
+"""What `check` asks Pipe17: does the key work, may it list what the running flows read, is our webhook registered?"""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     async def shipments() -> None:
         await pipe17.shipments(_NO_ORDER)
 
+    async def products() -> None:
+        await pipe17.products(count=1)
+
+    async def locations() -> None:
+        await pipe17.locations()
+
+    async def inventory() -> None:
+        await pipe17.inventory(count=1)
+
     try:
         await pipe17.probe()
     except ApiError as error:
@@ -47,6 +56,12 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     wanted: list[tuple[str, Callable[[], Awaitable[None]]]] = [("orders", orders)]
     if settings.fulfillments is not Direction.OFF:
         wanted += [("fulfillments", fulfillments), ("shipments", shipments)]
+    if settings.products is Direction.PULL:
+        wanted.append(("products", products))
+    if settings.locations is not Direction.OFF:
+        wanted.append(("locations", locations))
+    if settings.inventory is not Direction.OFF:
+        wanted.append(("inventory", inventory))
     granted: list[str] = []
     for name, read in wanted:
         try:
@@ -61,8 +76,33 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
             granted.append(name)
     if granted:
         yield ok(AREA, f"may list {', '.join(granted)}")
+    if "inventory" in granted:
+        async for finding in _locations_named(parts):
+            yield finding
     if settings.connector_public_url:
         yield await _check_webhook(parts)
+
+
+async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
+    """Whether the locations that the INVENTORY_... settings name are Pipe17's."""
+    settings = parts.settings
+    named = {
+        "INVENTORY_LOCATION": [settings.inventory_location] if settings.inventory_location else [],
+        "INVENTORY_LOCATION_MAP": list(settings.inventory_location_map),
+        "INVENTORY_LOCATIONS_EXCEPT": list(settings.inventory_locations_except),
+    }
+    if not any(named.values()):
+        return
+    try:
+        known = {str(one.get("locationId")) for one in await parts.pipe17.locations()}
+        for setting, locations in named.items():
+            for location in locations:
+                if location in known or (await parts.pipe17.inventory(location_id=location, count=1)).rows:
+                    continue
+                cure = "use the id of a location as Pipe17 shows it"
+                yield fail(AREA, f"{setting} names {location}, and Pipe17 has no such location", cure)
+    except ApiError as error:
+        yield refused(AREA, error)
 
 
 async def _check_webhook(parts: Parts) -> Finding:

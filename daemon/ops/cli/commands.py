@@ -74,6 +74,13 @@ COMMANDS = (
     ),
     Command("rollback", "stock as it was pushed before", f"{_HERE}.stock", "rollback", "rollback_arguments"),
     Command(
+        "selftest",
+        "product, stock, order and fulfilment through both sides, step by step",
+        f"{_HERE}.selftest",
+        "selftest",
+        "selftest_arguments",
+    ),
+    Command(
         "settings", "the effective settings, secrets hidden", f"{_HERE}.settings", "settings", "settings_arguments"
     ),
 )

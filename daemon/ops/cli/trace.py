@@ -21,6 +21,7 @@ from daemon.store import reports
 _KIND = {
     "orders": ("TikTok order", "Pipe17 order"),
     "fulfillments": ("Pipe17 fulfillment", "TikTok package"),
+    "cancellations": ("TikTok order", "TikTok cancellation"),
 }
 """What the key and the remote id of a flow's record name."""
 

@@ -1,6 +1,6 @@
 """Webhooks of the organisation: who registered, and the thin deliveries that leave when a record changes.
 
-Creating is documented; listing, reading and updating one are by analogy with every other entity (P17-31). A delivery
+Creating is documented; listing, reading and updating one are by analogy with every other entity (P17-51). A delivery
 names the entity, what happened and the record's id, and nothing else; it is not signed. The key that was registered
 comes along in `X-Pipe17-Key` (inferred). Whether a delivery that fails comes again is unpublished: it does not, unless
 an option says so. Losing, doubling and overtaking are options, too.

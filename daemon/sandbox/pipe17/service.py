@@ -294,6 +294,10 @@ class Pipe17Sandbox:
         """A person cancels the order in Pipe17."""
         self._warehouse.cancel(order, self.advance(), restock=restock)
 
+    def take_out(self, order: str, line: str, quantity: int = 1) -> None:
+        """A person takes pieces out of a line (`uniqueId` or SKU); with the last one the line is gone."""
+        self._warehouse.take_out(order, line, quantity, self.advance())
+
     def change_order(self, order: str, **changes: Any) -> None:
         """A person changes members of the order in Pipe17 (`status="readyForFulfillment"`)."""
         self._warehouse.change(order, changes, self.advance())

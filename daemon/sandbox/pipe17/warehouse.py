@@ -124,6 +124,18 @@ class Warehouse:
         order = self._books.change_order(self.order(name), {"status": "canceled"}, at_ms, By.USER)
         self._engine.cancel_shipments(order, at_ms, By.USER, restock=restock)
 
+    def take_out(self, name: str, line: str, quantity: Quantity, at_ms: int) -> None:
+        """A person takes pieces out of a line (`uniqueId` or SKU), the whole line when none are left."""
+        order = self.order(name)
+        lines: list[dict[str, Any]] = []
+        for item in order.document.get("lineItems", ()):
+            taken = min(quantity, item["quantity"]) if line in (item.get("uniqueId"), item.get("sku")) else 0
+            quantity -= taken
+            if item["quantity"] > taken:
+                lines.append({**item, "quantity": item["quantity"] - taken})
+        row = self._books.change_order(order, {"lineItems": lines}, at_ms, By.USER)
+        self._engine.reroute(row, at_ms)
+
     def change(self, name: str, changes: Mapping[str, Any], at_ms: int) -> None:
         """A person edits the order in Pipe17: marks it ready or for review, files it away, corrects something."""
         row = self._books.change_order(self.order(name), changes, at_ms, By.USER)

@@ -2,7 +2,7 @@
 
 There is no idempotency key: a repeated shipping call answers "already shipped", and only a look at the order tells
 whether it was one's own. In the US a shipping call silently turns down the buyer's pending cancel request, elsewhere
-the request blocks the call.
+the request blocks the call; so does a seller's cancel that is being carried out, everywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from daemon.sandbox.tiktok.cancellations import PENDING
 from daemon.sandbox.tiktok.logistics import OPTION_NAMES, SELLER_OPTION, Logistics
 from daemon.sandbox.tiktok.market import Market
 from daemon.sandbox.tiktok.options import HOUR_MS, MARK_REGIONS, TikTokOptions
@@ -202,7 +203,8 @@ class Fulfillment:
             raise Refused(21042057, "These orders are not in the Awaiting shipment status.")
         if order.status not in ("AWAITING_SHIPMENT", "PARTIALLY_SHIPPING"):
             raise self._already_shipped()
-        if order.cancel_requested_ms is not None and self._options.region != "US":
+        running = self._market.cancellations.running(order.id)
+        if running is not None and (running.status != PENDING or self._options.region != "US"):
             raise Refused(21011007, "Package item has after-sale request, please process the after-sale request first.")
 
     def _named(self, order: Order, body: dict[str, Any]) -> tuple[list[Unit], list[Part]]:

@@ -19,6 +19,15 @@ from typing import Any
 
 from daemon.sandbox.tiktok import logistics, pricing
 from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.cancellations import (
+    COMPLETE,
+    IN_WEBHOOK,
+    PENDING,
+    SUCCESS,
+    WITHDRAWN,
+    Cancellation,
+    CancellationBook,
+)
 from daemon.sandbox.tiktok.options import DAY_MS, LATE_PACKAGE_REGIONS, TikTokOptions
 from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order, Package, Part, Unit
@@ -63,6 +72,7 @@ class Market:
         self.options = options
         self.book = book
         self._rng = rng
+        self.cancellations = CancellationBook()
         self._webhooks = webhooks
         self._stock = stock
         self._timers: list[tuple[int, int, str, str]] = []
@@ -160,14 +170,64 @@ class Market:
         data = {"order_id": order.id, "update_time": now_ms // 1000}
         self._webhooks.emit("RECIPIENT_ADDRESS_UPDATE", data, now_ms)
 
-    def cancel(self, order: Order, by: str, reason: str, unit_ids: Sequence[str], now_ms: int) -> None:
+    def cancel(self, order: Order, by: str, reason: str, unit_ids: Sequence[str], now_ms: int) -> Cancellation:
         """Units (all of them when none is named) are cancelled at once."""
         _need(order.status not in ("DELIVERED", "COMPLETED", "CANCELLED"), "order can not be cancelled")
+        named = _live_ids(order, unit_ids)
+        pending = self.cancellations.pending(order.id)
+        if pending is None or by == "SYSTEM" or not set(pending.unit_ids) <= set(named):
+            one = self.cancellations.open(order.id, by, SUCCESS, reason, named, now_ms)
+        else:
+            one = pending
+        self._carry_out(order, one, by, now_ms)
+        return one
+
+    def begin_cancel(self, order: Order, reason: str, unit_ids: Sequence[str], now_ms: int) -> Cancellation:
+        """The seller cancels through the API: done at once, or after `cancel_takes_ms`."""
+        one = self.cancellations.open(order.id, "SELLER", SUCCESS, reason, _live_ids(order, unit_ids), now_ms)
+        one.by_app = True
+        if self.options.cancel_takes_ms:
+            self._later(order, "cancel_done", now_ms + self.options.cancel_takes_ms)
+            self._cancellation(order, one, now_ms)
+        else:
+            self._carry_out(order, one, "SELLER", now_ms)
+        return one
+
+    def request_cancel(self, order: Order, now_ms: int, unit_ids: Sequence[str] = ()) -> None:
+        """The buyer asks for a cancellation that needs an answer; within the hold it needs none."""
+        if order.status in ("UNPAID", "ON_HOLD"):
+            self.cancel(order, "BUYER", "", unit_ids, now_ms)
+            return
+        _need(order.status == "AWAITING_SHIPMENT", "cancel can not be requested any more")
+        _need(self.cancellations.running(order.id) is None, "a request is in process already")
+        order.cancel_requested_ms = now_ms
+        days = 1 if self.options.region == "US" else 2
+        named = _live_ids(order, unit_ids)
+        reason = "ecom_order_to_ship_canceled_reason_created_by_mistakes"
+        one = self.cancellations.open(order.id, "BUYER", PENDING, reason, named, now_ms, now_ms + days * DAY_MS)
+        self._later(order, "cancel_answer", now_ms + days * DAY_MS)
+        self._changed(order, now_ms)
+        self._cancellation(order, one, now_ms)
+
+    def refuse_cancel(self, order: Order, now_ms: int) -> None:
+        """The buyer's request is turned down (by the seller, or by shipping in the US), or the buyer takes it back."""
+        pending = self.cancellations.pending(order.id)
+        if pending is not None:
+            order.cancel_requested_ms = None
+            self.cancellations.move(pending, WITHDRAWN, now_ms)
+            self._changed(order, now_ms)
+            self._cancellation(order, pending, now_ms)
+
+    def approve_cancel(self, order: Order, one: Cancellation, now_ms: int) -> None:
+        """The buyer's request is granted."""
+        self._carry_out(order, one, "BUYER", now_ms)
+
+    def _carry_out(self, order: Order, one: Cancellation, by: str, now_ms: int) -> None:
         for unit in order.units:
-            if unit.live and (not unit_ids or unit.id in unit_ids):
+            if unit.live and unit.id in one.unit_ids:
                 unit.status = "CANCELLED"
                 unit.cancel_user = by
-                unit.cancel_reason = reason or CANCEL_TEXTS[by]
+                unit.cancel_reason = one.reason or CANCEL_TEXTS[by]
                 for part in unit.parts:
                     part.status = "CANCELLED"
         self._stock.settle(order, now_ms)
@@ -175,33 +235,17 @@ class Market:
         order.settle_status()
         if order.status == "CANCELLED":
             order.cancelled_ms = now_ms
-            order.cancel_reason = reason or CANCEL_TEXTS[by]
+            order.cancel_reason = one.reason or CANCEL_TEXTS[by]
             order.cancel_initiator = by
+        for other in self.cancellations.of_order(order.id):
+            if other is not one and other.status == PENDING and order.status == "CANCELLED":
+                self.cancellations.move(other, WITHDRAWN, now_ms)
+        if self.cancellations.pending(order.id) in (None, one):
             order.cancel_requested_ms = None
-        order.cancel_id = order.cancel_id or str(4_040_000_000_000_000_000 + int(order.id) % 10**15)
+        self.cancellations.move(one, COMPLETE, now_ms)
         self._drop_empty_packages(order, now_ms)
         self._changed(order, now_ms, status=order.status != before)
-        self._cancellation(order, "CANCELLATION_REQUEST_COMPLETE", by, now_ms)
-
-    def request_cancel(self, order: Order, now_ms: int) -> None:
-        """The buyer asks for a cancellation that needs an answer; within the hold it needs none."""
-        if order.status in ("UNPAID", "ON_HOLD"):
-            self.cancel(order, "BUYER", "", (), now_ms)
-            return
-        _need(order.status == "AWAITING_SHIPMENT", "cancel can not be requested any more")
-        order.cancel_requested_ms = now_ms
-        order.cancel_id = str(4_040_000_000_000_000_000 + int(order.id) % 10**15)
-        days = 1 if self.options.region == "US" else 2
-        self._later(order, "cancel_answer", now_ms + days * DAY_MS)
-        self._changed(order, now_ms)
-        self._cancellation(order, "CANCELLATION_REQUEST_PENDING", "BUYER", now_ms)
-
-    def refuse_cancel(self, order: Order, now_ms: int) -> None:
-        """The buyer's request is turned down (by the seller, or by shipping in the US)."""
-        if order.cancel_requested_ms is not None:
-            order.cancel_requested_ms = None
-            self._changed(order, now_ms)
-            self._cancellation(order, "CANCELLATION_REQUEST_CANCELLED", "BUYER", now_ms)
+        self._cancellation(order, one, now_ms)
 
     def advance(self, order: Order, status: str, now_ms: int, package_id: str = "") -> None:
         """A carrier's scan, a delivery, or the end of the return window, for one package or all of them."""
@@ -290,8 +334,14 @@ class Market:
             self._changed(order, at_ms, status=True)
         elif what == "unpaid" and order.status == "UNPAID":
             self.cancel(order, "SYSTEM", "", (), at_ms)
-        elif what == "cancel_answer" and order.cancel_requested_ms is not None and order.status != "CANCELLED":
-            self.cancel(order, "BUYER", "", (), at_ms)
+        elif what == "cancel_answer":
+            pending = self.cancellations.pending(order.id)
+            if pending is not None and (pending.deadline_ms or 0) <= at_ms:
+                self._carry_out(order, pending, "BUYER", at_ms)
+        elif what == "cancel_done":
+            begun = self.cancellations.running(order.id)
+            if begun is not None and begun.status == SUCCESS:
+                self._carry_out(order, begun, "SELLER", at_ms)
         elif what in ("scan", "deliver", "complete"):
             status = {"scan": "IN_TRANSIT", "deliver": "DELIVERED", "complete": "COMPLETED"}[what]
             if any(unit.status == CARRIER_STEPS[status][0] for unit in order.units):
@@ -329,15 +379,19 @@ class Market:
             }
             self._webhooks.emit("ORDER_STATUS_CHANGE", data, at_ms)
 
-    def _cancellation(self, order: Order, status: str, role: str, at_ms: int) -> None:
+    def _cancellation(self, order: Order, one: Cancellation, at_ms: int) -> None:
         data = {
             "order_id": order.id,
-            "cancel_id": order.cancel_id,
-            "cancellations_role": role,
-            "cancel_status": status,
-            "create_time": at_ms // 1000,
+            "cancel_id": one.id,
+            "cancellations_role": one.role,
+            "cancel_status": IN_WEBHOOK.get(one.status, one.status),
+            "create_time": one.create_ms // 1000,
         }
         self._webhooks.emit("CANCELLATION_STATUS_CHANGE", data, at_ms)
+
+
+def _live_ids(order: Order, unit_ids: Sequence[str]) -> list[str]:
+    return [unit.id for unit in order.live() if not unit_ids or unit.id in unit_ids]
 
 
 def _need(condition: bool, message: str) -> None:

@@ -78,6 +78,9 @@ class TikTokOptions:
     complete_after_ms: int | None = None
     """The carrier's and the platform's steps happen by themselves after these; None: only when an action says so."""
 
+    cancel_takes_ms: int = 0
+    """How long a seller's cancel is `SUCCESS` before its units are cancelled; 0: at once."""
+
     index_lag_ms: int = 30_000
     """A change reaches the search index after a random time up to this."""
     repeat_rows: float = 0.2

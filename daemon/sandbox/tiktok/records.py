@@ -129,7 +129,6 @@ class Order:
     cancelled_ms: int | None = None
     cancel_requested_ms: int | None = None
     """A buyer's cancel request that waits for an answer."""
-    cancel_id: str = ""
     cancel_reason: str = ""
     cancel_initiator: str = ""
     address_updated: bool = False

@@ -20,6 +20,7 @@ from daemon.sandbox.dice import beside
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
+from daemon.sandbox.tiktok.cancelling import Cancelling
 from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversations
 from daemon.sandbox.tiktok.external import ExternalOrders
@@ -74,6 +75,7 @@ class TikTokSandbox:
         self.seller = Seller(self.catalogue, self.stock, self.logistics, self._now)
         self.actors = (self.seller,)
         self.fulfillment = Fulfillment(self.market, self.logistics, self.rng)
+        self.cancelling = Cancelling(self.market, self.rng)
         self.packing = Packing(self.market, self.fulfillment)
         self.conversations = Conversations(self.options, self.rng, self.book)
         self.external = ExternalOrders(self.book)
@@ -105,6 +107,12 @@ class TikTokSandbox:
             "webhooks.list": self.webhooks.list,
             "webhooks.set": self.webhooks.set,
             "webhooks.delete": self.webhooks.delete,
+            "cancellations.search": self.cancelling.search,
+            "cancellations.cancel": self.cancelling.cancel,
+            "cancellations.approve": self.cancelling.approve,
+            "cancellations.reject": self.cancelling.reject,
+            "cancellations.reject_reasons": self.cancelling.reject_reasons,
+            "cancellations.eligibility": self.cancelling.eligibility,
             "prerequisites.check": self.logistics.prerequisites,
             "products.search": self.catalogue.search,
             "products.get": self.catalogue.detail,
@@ -247,11 +255,13 @@ class TikTokSandbox:
         shipping_type: str = "",
         buyer_id: str = "7021436810468230477",
         buyer_message: str = "",
+        ago_ms: int = 0,
     ) -> str:
         """A buyer checks out: one entry of `skus` is one unit. Returns the order's id.
 
         What is a dataclass here may also be a mapping with its names, for callers that speak JSON. `kind` is one of
         `kinds.KINDS`; types and flags that are given beside it win.
+        `ago_ms`: it was that long ago, and what its age brings (the end of the hold) has happened; seen first now.
         """
         of = kind_of(kind)
         if of.free and shipping is None:
@@ -274,7 +284,12 @@ class TikTokSandbox:
             buyer_id=buyer_id,
             buyer_message=buyer_message,
         )
-        return self.market.place(checkout, self._now()).id
+        now_ms = self._now()
+        order = self.market.place(checkout, now_ms - ago_ms)
+        if ago_ms:
+            self.market.tick(now_ms)
+            self.book.touch(order, now_ms)
+        return order.id
 
     def pay(self, order_id: str) -> None:
         """The payment of an unpaid order comes through."""
@@ -294,12 +309,12 @@ class TikTokSandbox:
         """One line item is cancelled."""
         self.market.cancel(self.order(order_id), by, reason, (unit_id,), self._now())
 
-    def request_cancel(self, order_id: str) -> None:
-        """The buyer asks for a cancellation; without an answer it is granted after 24 h (US) or 48 h."""
-        self.market.request_cancel(self.order(order_id), self._now())
+    def request_cancel(self, order_id: str, unit_ids: Sequence[str] = ()) -> None:
+        """The buyer asks to cancel all or some units; without an answer it is granted after 24 h (US) or 48 h."""
+        self.market.request_cancel(self.order(order_id), self._now(), unit_ids)
 
     def refuse_cancel(self, order_id: str) -> None:
-        """The seller turns the buyer's request down."""
+        """The seller turns the buyer's request down in Seller Center, or the buyer takes it back."""
         self.market.refuse_cancel(self.order(order_id), self._now())
 
     def carrier_scan(self, order_id: str, package_id: str = "") -> None:
@@ -400,6 +415,10 @@ class TikTokSandbox:
             package.id: [package.order_id, package.status, package.tracking_number, package.provider_name]
             for package in self.book.packages.values()
         }
+        cancellations = {
+            one.id: [one.order_id, one.kind, one.status, *one.unit_ids]
+            for one in self.market.cancellations.by_id.values()
+        }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
         waiting = [item.as_json() for item in self.webhooks.out.waiting.values()]
         said = {
@@ -409,6 +428,7 @@ class TikTokSandbox:
         return {
             "orders": orders,
             "packages": packages,
+            "cancellations": cancellations,
             "webhooks": hooks,
             "deliveries": waiting,
             "messages": said,

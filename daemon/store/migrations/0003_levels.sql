@@ -62,4 +62,8 @@ CREATE TABLE pushed (
     before TEXT    NOT NULL,
     after  TEXT    NOT NULL
 );
-CREATE INDEX pushed_at ON pushed (at_ms);
+CREATE INDEX pushed_at  ON pushed (at_ms);
+CREATE INDEX pushed_sku ON pushed (sku_id, at_ms, id);
+
+-- How many SKUs are linked, for the guard and for the progress of a resync.
+CREATE INDEX links_alive ON links (sku_id) WHERE gone_at_ms IS NULL;

@@ -93,6 +93,9 @@ def test_a_pipe17_key_without_grants(connected: Any, command: Command) -> None:
     assert [what for _, what, _ in lines(ran, "FAIL")] == [
         "the key may not list fulfillments",
         "the key may not list shipments",
+        "the key may not list products",
+        "the key may not list locations",
+        "the key may not list inventory",
     ]
 
 
@@ -104,6 +107,25 @@ def test_a_sub_account_without_the_order_scope(house: Any, command: Command) -> 
     assert all("seller.order.info" in what and "Partner Center" in cure for what, cure in named)
     assert len(named) == 2
     assert ran.status == 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "setting"),
+    [("seller.customer_service", "ORDERS_MESSAGE"), ("seller.order.ext_ref.write", "ORDERS_PUSH_REFERENCES")],
+)
+def test_the_scope_of_what_follows_an_order_is_named_where_it_is_switched_on(
+    scope: str, setting: str, house: Any, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scopes = tuple(one for one in house.tiktok.tokens()["granted_scopes"] if one != scope)
+    command("connect", "--code", house.tiktok.issue_code(scopes))
+    on, off = ("Thanks", "") if setting == "ORDERS_MESSAGE" else ("true", "false")
+    monkeypatch.setenv(setting, on)
+    ran = command("check", "--json")
+    assert [what for area, what, _ in lines(ran, "FAIL") if area == "TikTok"] == [
+        f"the grant lacks {scope}, which the flows in use need"
+    ]
+    monkeypatch.setenv(setting, off)
+    assert command("check", "--json").status == 0
 
 
 def test_a_revoked_grant(connected: Any, command: Command) -> None:
@@ -208,11 +230,11 @@ def test_webhooks_of_pipe17(
 
 
 def test_a_planned_setting_and_an_open_door(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INVENTORY_BUFFER", "3")
+    monkeypatch.setenv("PRODUCTS_PROMOTIONS", "true")
     monkeypatch.setenv("CONNECTOR_LISTEN", "0.0.0.0:9817")
     monkeypatch.delenv("CONNECTOR_ADMIN_TOKEN")
     warned = [what for _, what, _ in lines(command("check", "--json"), "warn")]
-    assert any(what.startswith("INVENTORY_BUFFER has no effect") for what in warned)
+    assert any(what.startswith("PRODUCTS_PROMOTIONS has no effect") for what in warned)
     assert any("CONNECTOR_ADMIN_TOKEN" in what for what in warned)
 
 
@@ -268,7 +290,18 @@ def test_a_side_in_trouble_is_said_and_the_rest_goes_on(connected: Any, command:
     connected.pipe17.faults.add(Fault(FaultKind.SERVER_ERROR, "fulfillments.list"))
     ran = command("check", "--json")
     assert [area for area, _, _ in lines(ran, "FAIL")] == ["TikTok", "Pipe17"]
-    assert any(what == "may list orders, shipments" for _, what, _ in lines(ran, "ok"))
+    assert any(what == "may list orders, shipments, products, locations, inventory" for _, what, _ in lines(ran, "ok"))
+
+
+def test_locations_that_settings_name(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = connected.pipe17.keeper.add_location("Shop floor", "5ad3709be8c41f99")
+    connected.pipe17.keeper.add_stock("A", 3, "5ad3709be8c41f01")
+    monkeypatch.setenv("INVENTORY_LOCATIONS_EXCEPT", f"{known},nowhere")
+    monkeypatch.setenv("INVENTORY_LOCATION", "5ad3709be8c41f01")
+    ran = command("check", "--json")
+    assert ran.status == 1
+    said = [what for _, what, _ in lines(ran, "FAIL")]
+    assert said == ["INVENTORY_LOCATIONS_EXCEPT names nowhere, and Pipe17 has no such location"]
 
 
 def test_a_refused_call_beside_the_daemon_does_not_write(connected: Any, command: Command, environment: Path) -> None:

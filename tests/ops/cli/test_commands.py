@@ -16,8 +16,8 @@ from daemon.ops.cli.commands import COMMANDS
 
 Command = Callable[..., Any]
 NOW = ["run", "demo", "sandbox", "connect", "check", "status", "trace", "backlog", "exceptions", "retry", "dismiss"]
-NOW += ["pull", "backfill", "settings"]
-LATER = ["resync", "approve", "rollback", "reconcile", "products", "statements", "selftest"]
+NOW += ["pull", "backfill", "resync", "approve", "rollback", "selftest", "settings"]
+LATER = ["reconcile", "products", "statements"]
 LATER += ["backup", "restore", "support-bundle"]
 
 
