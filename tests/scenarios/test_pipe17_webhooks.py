@@ -11,7 +11,19 @@ from daemon.ops.metrics import Metrics, StoreSnapshot
 from daemon.ops.pipe17_registration import Pipe17Registration
 from daemon.ops.pipe17_webhooks import PATH, Pipe17Receiver
 from daemon.sandbox.pipe17 import Pipe17Options
-from tests.scenarios.stage import HOUR, MINUTE, attempts, differences, fulfill, opened, play, released, sql, writes
+from tests.scenarios.stage import (
+    HOUR,
+    MINUTE,
+    attempts,
+    differences,
+    fulfill,
+    opened,
+    play,
+    released,
+    shop,
+    sql,
+    writes,
+)
 from tests.scenarios.stock_stage import link, live, stock
 from tests.sim.world import World
 
@@ -64,6 +76,25 @@ def test_a_shipment_is_at_tiktok_seconds_after_it_left() -> None:
         assert writes(world)["packages.mark_shipped"] == 1
 
     play(story, settings={"FULFILLMENTS_EVERY": "3h"})
+
+
+def test_a_cancel_is_at_tiktok_seconds_after_a_person_made_it() -> None:
+    """Its flow reads its source, and not every order that changes in Pipe17."""
+
+    async def story(world: World) -> None:
+        await world.start()
+        await world.live(10)
+        await _register(world)
+        order_id = await released(world, "SKU-A")
+        await _deliver(world, 30)
+        reads, lists = attempts(world, "orders.get"), attempts(world, "orders.list")
+        world.pipe17.cancel_order(order_id)
+        await _deliver(world, 15)
+        assert world.tiktok.order(order_id).status == "CANCELLED"
+        assert attempts(world, "orders.list") - lists <= 3
+        assert attempts(world, "orders.get") - reads <= 2
+
+    play(story, tiktok=shop(on_hold=False, hold_ms=0), settings={"ORDERS_EVERY": "5m", "ORDERS_HOLD": "0s"})
 
 
 def test_a_level_is_at_tiktok_seconds_after_it_moved_and_a_hundred_cost_few_calls() -> None:
