@@ -84,6 +84,7 @@ class StockReader:
                 several |= await self.store(rows)
                 shown += len(rows)
             if since_ms is None and not shown:
+                await self._database.write(lambda tx: _nothing(tx, now_ms))
                 return False
             if since_ms is not None:
                 await self.whole(pipe17, sorted(several | await self._doubtful()))
@@ -161,6 +162,11 @@ def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
     for (sku_id,) in tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE)):
         tx.run("stock_doubtful_drop", (sku_id,))
         levels.mark_id(tx, sku_id, Cause.DOUBT, now_ms)
+
+
+def _nothing(tx: Tx, now_ms: int) -> None:
+    """Pipe17 answers and shows nothing: nobody's fault, and nothing is known."""
+    facts.put(tx, FACT, {"confirmed_at_ms": sight(tx).confirmed_at_ms, "failing_since_ms": None}, now_ms)
 
 
 def _failed(tx: Tx, now_ms: int) -> None:
