@@ -4,7 +4,7 @@ A cancellation is running while it waits for an answer (`PENDING`) or is being c
 `COMPLETE`, or as `CANCEL` (refused, or taken back by the buyer; webhooks write `CANCELLED`). Source: contract 7.3, 7.9.
 
 A buyer's request that nobody answers is granted by TikTok at its deadline, which comes with the request. Where the
-deadline cannot be read it is worked out: 24 hours in the US, 48 elsewhere (assumption TT-41).
+deadline cannot be read it is worked out: 24 hours in the US, 48 elsewhere (assumption TT-51).
 """
 
 from __future__ import annotations

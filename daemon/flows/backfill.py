@@ -25,8 +25,9 @@ from daemon.core.reading import BadShape
 from daemon.errors import ApiError
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal
+from daemon.flows.order_source import SLICE
 from daemon.flows.poller import stage_page
-from daemon.flows.pull_orders import NAME, SLICE, PullOrders
+from daemon.flows.pull_orders import NAME, PullOrders
 from daemon.store import facts
 from daemon.store.database import Tx
 

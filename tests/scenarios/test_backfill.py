@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.flows import backfill, operator
-from daemon.flows.pull_orders import BACKFILL_PAGE
+from daemon.flows.order_source import BACKFILL_PAGE
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.store import hints
 from daemon.store.hints import Hint

@@ -13,7 +13,7 @@ from daemon import assembly
 from daemon.core import holds, orders
 from daemon.core.lifecycle import State
 from daemon.core.owed import Absent, Page
-from daemon.flows import poller, pull_orders
+from daemon.flows import order_source, poller
 from daemon.flows.order_reader import OrderReader
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.push_fulfillments import PushFulfillments
@@ -100,7 +100,7 @@ def _cursor_at_the_end_of_the_fetch() -> Iterator[None]:
         at_end = Page(page.changes, page.set_aside, str(engine.clock.now_ms()) if page.cursor else None)
         await real(engine, flow, at_end, handled)
 
-    with mock.patch.object(poller, "stage_page", stage_page), mock.patch.object(pull_orders, "OVERLAP", timedelta()):
+    with mock.patch.object(poller, "stage_page", stage_page), mock.patch.object(order_source, "OVERLAP", timedelta()):
         yield
 
 
@@ -127,7 +127,7 @@ def _hold_too_short() -> Iterator[None]:
 def _hold_without_reading_again() -> Iterator[None]:
     """The release goes out with what the last poll saw."""
     seen: dict[str, Mapping[str, Any]] = {}
-    real_page, real_read = pull_orders._page, OrderReader.read
+    real_page, real_read = order_source.page_of, OrderReader.read
 
     def page(found: Any, cursor: str | None) -> Page:
         seen.update({str(raw["id"]): raw for raw in found})
@@ -138,7 +138,7 @@ def _hold_without_reading_again() -> Iterator[None]:
         stale = seen.get(order_id)
         return {**stale, "status": fresh["status"]} if stale and fresh else fresh
 
-    with mock.patch.object(pull_orders, "_page", page), mock.patch.object(OrderReader, "read", read):
+    with mock.patch.object(order_source, "page_of", page), mock.patch.object(OrderReader, "read", read):
         yield
 
 

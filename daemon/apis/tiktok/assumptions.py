@@ -117,19 +117,19 @@ SPLIT_NAMES_THE_REST = Assumption(
 )
 
 CANCEL_ANSWER_ELSEWHERE = Assumption(
-    "TT-41",
+    "TT-51",
     ANSWER_ELSEWHERE,
     "A buyer's cancel request must be answered within 24 hours in the US and 48 elsewhere, else TikTok grants it. Used "
     "only where the deadline that TikTok names with the request cannot be read.",
 )
 APPROVAL_KEY_REPLAYS = Assumption(
-    "TT-42",
+    "TT-52",
     True,
     "Approving a cancel request again with the same idempotency key is answered as a success; we keep one key per "
     "request.",
 )
 CANCEL_SHOWS_ON_THE_ORDER = Assumption(
-    "TT-43",
+    "TT-53",
     True,
     "A seller's cancel is through when the units are cancelled on the order. Until then it is looked at again, no "
     "second cancel is sent and no tracking number goes out.",

@@ -76,7 +76,7 @@ class Cancelling:
             raise self._misshapen("cancellations.cancel", shape) from None
 
     async def approve(self, cancel_id: str, idempotency_key: str) -> None:
-        """Grant the buyer's request; the same key may be sent again (tag TT-42)."""
+        """Grant the buyer's request; the same key may be sent again (tag TT-52)."""
         params: Mapping[str, str] = {"idempotency_key": idempotency_key}
         ids = {"cancel_id": cancel_id}
         await self._session.call("cancellations.approve", self._lane, ids=ids, params=params, body=lambda _: {})
