@@ -85,6 +85,7 @@ class StockReader:
                 several |= await self.store(rows)
                 shown += len(rows)
             if since_ms is None and not shown:
+                await self._database.write(lambda tx: _nothing(tx, now_ms))
                 return False
             if not shown and await self._hidden(pipe17):
                 await self._database.write(lambda tx: _hides(tx, now_ms))
@@ -179,6 +180,11 @@ def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
     for (sku_id,) in tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE)):
         tx.run("stock_doubtful_drop", (sku_id,))
         levels.mark_id(tx, sku_id, Cause.DOUBT, now_ms)
+
+
+def _nothing(tx: Tx, now_ms: int) -> None:
+    """Pipe17 answers and shows nothing: nobody's fault, and nothing is known."""
+    facts.put(tx, FACT, {"confirmed_at_ms": sight(tx).confirmed_at_ms, "failing_since_ms": None}, now_ms)
 
 
 def _hides(tx: Tx, now_ms: int) -> None:

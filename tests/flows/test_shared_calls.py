@@ -139,3 +139,22 @@ def test_a_flow_that_forgets_a_row_is_our_fault_and_loses_nothing(tmp_path: Path
         assert await house.rows("SELECT DISTINCT state FROM outbox") == [("unknown",)]
 
     in_house(tmp_path, test, Forgetful())
+
+
+def test_what_must_be_looked_up_shares_no_call_with_what_is_sent(tmp_path: Path) -> None:
+    shelves = Shelves(error(Unknown("timeout")))
+    shelves.settled = absent
+
+    async def test(house: House) -> None:
+        await house.stage(change("s0", group="p"))
+        async with anyio.create_task_group() as group:
+            house.start(group)
+            await anyio.sleep(1)
+            await house.rows("UPDATE outbox SET due_at_ms = NULL, queued = 1, rank_ms = 0")
+            await house.stage(change("s1", group="p"))
+            await anyio.sleep(5)
+            group.cancel_scope.cancel()
+        assert shelves.look_ups == [["s0"]]
+        assert shelves.calls == [["s0"], ["s0", "s1"]]
+
+    in_house(tmp_path, test, shelves)

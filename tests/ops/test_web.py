@@ -120,7 +120,7 @@ async def test_an_exception_names_what_happened_the_cure_and_the_next_attempt(ho
     assert entry["meaning"]
     assert entry["state"] == "dead"
     assert (await house.get("/api/exceptions?flow=fulfillments"))["exceptions"] == []
-    (owed,) = (await house.get("/api/backlog"))["backlog"]
+    (owed,) = (await house.get("/api/backlog?flow=orders"))["backlog"]
     assert (owed["key"], owed["state"]) == (order_id, "dead")
     trace = await house.get(f"/api/trace/{order_id}")
     assert trace["exceptions"][0]["cure"] == entry["cure"]

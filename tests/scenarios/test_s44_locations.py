@@ -145,6 +145,7 @@ def test_a_page_that_ends_the_list_too_early_is_made_up_for() -> None:
         world.tiktok.seller.create_products(700, stock=20)
         skus = [sku.seller_sku for sku in world.tiktok.catalogue.skus.values()]
         world.pipe17.keeper.create_stock(skus, 9, [L1])
+        await world.live(HOUR)
         world.faults["pipe17"].add(Fault(FaultKind.SHORT_PAGE, "inventory.list", times=1))
         await settled(world)
         assert {live(world, sku) for sku in skus} == {9}
