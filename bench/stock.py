@@ -37,7 +37,7 @@ LONGEST_S = 300.0
 
 def run(plan: Plan) -> list[Figure]:
     """Everything above; the large catalogue takes minutes."""
-    many, few = plan.of(SKUS, 60), plan.of(FEW, 20)
+    many, few = plan.of(SKUS, 400), plan.of(FEW, 20)
     watched_s = 2.0 if plan.small else WATCHED_S
     series: list[list[float]] = [[] for _ in range(8)]
     read, enqueued, drained, late, rss, moved, cpu_many, ratio = series
@@ -50,19 +50,19 @@ def run(plan: Plan) -> list[Figure]:
             small = asyncio.run(_one_change(where, few, plan.of(CHANGES, 3)))
         read.append(resync.read_s)
         enqueued.append(resync.enqueued_s)
-        drained.append(100 * (resync.per_second / PER_SECOND - 1))
+        drained.append(resync.per_second)
         late.append(percentile(resync.orders_s, 0.99))
         rss.append(max(resync.rss_mb, large.rss_mb))
         moved.append(percentile(large.took_s, 0.99))
         cpu_many.append(large.cpu_ms)
         ratio.append(large.cpu_ms / small.cpu_ms)
-        say(f"  run {number + 1}: read {read[-1]:.1f} s, enqueued {enqueued[-1]:.1f} s, drained {drained[-1]:+.2f} %")
+        say(f"  run {number + 1}: read {read[-1]:.1f} s, enqueued {enqueued[-1]:.1f} s, drained at {drained[-1]:.1f}/s")
         say(f"    orders p99 {late[-1]:.2f} s, one change p99 {moved[-1]:.2f} s, {rss[-1]:.0f} MB")
         say(f"    CPU for one change {large.cpu_ms:.1f} ms, {small.cpu_ms:.1f} ms in the small catalogue")
     return [
         Figure(f"resync of {many} SKUs enqueued", "s", tuple(enqueued), "< 15"),
         Figure("of that, reading Pipe17", "s", tuple(read)),
-        Figure(f"its draining against {PER_SECOND} calls/s", "% off", tuple(drained), "-2 to 2"),
+        Figure(f"drained at a budget of {PER_SECOND}/s", "calls/s", tuple(drained), "98 to 102"),
         Figure(f"order to Pipe17 meanwhile, p99 at {ORDERS_PER_SECOND}/s", "s", tuple(late), "< 5"),
         Figure("one change to TikTok after a webhook, p99", "s", tuple(moved), "< 2"),
         Figure(f"CPU for one change, {many} SKUs", "ms", tuple(cpu_many)),
