@@ -9,7 +9,7 @@ from importlib import import_module
 
 from bench.figures import Figure, Plan, say, table
 
-BENCHES = ("outbox", "claim", "orders", "start", "idle", "webhooks", "holds")
+BENCHES = ("outbox", "claim", "orders", "start", "idle", "webhooks", "holds", "stock")
 """In the order of bench/README.md; each is a module here with a `run(plan)`."""
 
 

@@ -84,14 +84,15 @@ def explained(
 
     `decrease`: units by which the row shows less than the one before it. `order_id`, `quantity`: the Pipe17 order and
     the units that the row names as its last change. `version_ms`: when that was. `reserved`: in the order in which they
-    are served.
+    are served; orders that Pipe17 may ship are the likelier cause, and come before those that it only has.
     """
     named = [one for one in reserved if order_id and one.remote_id == order_id]
     left = decrease - sum(one.units for one in named)
     if order_id and not named:
         left = decrease - abs(quantity)
     found = list(named)
-    for one in reserved:
+    likely = sorted(reserved, key=lambda one: one.released_at_ms is None)
+    for one in likely:
         if one not in named and one.units <= left and one.may_be_behind(version_ms):
             found.append(one)
             left -= one.units

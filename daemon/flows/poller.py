@@ -27,6 +27,7 @@ from daemon.store.database import Tx
 
 log = logging.getLogger("daemon.poller")
 
+GAP_S = 10.0
 RAW_MAX = 100_000
 """Characters kept of a record that could not be read."""
 
@@ -39,12 +40,19 @@ class Poller:
         self.source_system = source_system
         self._engine = engine
         self._bell = Signal()
+        self._now = self._soon = False
         self._failing = ""
         self.ran_once = False
         """A run has ended, well or badly; readiness waits for it."""
 
     def poke(self) -> None:
         """Read now instead of at the next interval."""
+        self._now = True
+        self._bell.ring()
+
+    def poke_soon(self) -> None:
+        """The same, `GAP_S` after the last run began at the earliest: however often it is said, that costs little."""
+        self._soon = True
         self._bell.ring()
 
     async def run(self) -> None:
@@ -54,6 +62,12 @@ class Poller:
             await self.once()
             took_s = self._engine.clock.monotonic() - started_s
             await self._bell.wait(max(self.flow.every.total_seconds() - took_s, 0.05))
+            while self._soon and not self._now:
+                left_s = started_s + GAP_S - self._engine.clock.monotonic()
+                if left_s <= 0:
+                    break
+                await self._bell.wait(left_s)
+            self._now = self._soon = False
 
     async def once(self) -> bool:
         """One run over the source; True when it was read to the end."""

@@ -58,6 +58,8 @@ from daemon.store import links
 from daemon.store.database import Database, Tx
 from daemon.store.levels import Cause, mark_id
 
+ROW = "row:"
+"""Before the id of a row of Pipe17, where a SKU might stand: webhooks know no SKU."""
 DEACTIVATED = "deactivated"
 """Fingerprint of a pre-owned piece that is sold."""
 RESYNCED = "sent again by a resync"
@@ -121,8 +123,12 @@ class PushInventory:
         yield Page((), cursor=str(now_ms) if complete else None)
 
     async def read(self, keys: Sequence[str]) -> Page:
-        """`keys`: SKUs of Pipe17."""
-        await self.reader.whole(self._pipe17, sorted(keys))
+        """`keys`: SKUs of Pipe17, or ids of its rows behind `ROW`."""
+        rows = [key.removeprefix(ROW) for key in keys if key.startswith(ROW)]
+        skus = {key for key in keys if not key.startswith(ROW)}
+        if rows:
+            skus |= await self.reader.named(self._pipe17, rows)
+        await self.reader.whole(self._pipe17, sorted(skus))
         self.bell.ring()
         return Page(())
 

@@ -73,7 +73,8 @@ class StockReader:
     async def changed(self, pipe17: Pipe17, cursor: str | None) -> bool:
         """Read what changed since `cursor` (None: everything); raises what the reading raises.
 
-        False when everything was asked for and nothing came: that is not known to be so, and is asked for again.
+        False when nothing came and that is not known to be so: everything was asked for, or Pipe17 does not show a SKU
+        either that it had before. It is asked for again.
         """
         now_ms = self._clock.now_ms()
         since_ms = None if cursor is None else max(int(cursor) - milliseconds(OVERLAP), 0)
@@ -85,6 +86,9 @@ class StockReader:
                 shown += len(rows)
             if since_ms is None and not shown:
                 await self._database.write(lambda tx: _nothing(tx, now_ms))
+                return False
+            if not shown and await self._hidden(pipe17):
+                await self._database.write(lambda tx: _hides(tx, now_ms))
                 return False
             if since_ms is not None:
                 await self.whole(pipe17, sorted(several | await self._doubtful()))
@@ -118,6 +122,19 @@ class StockReader:
             return {sku for sku in news if len(levels.of_sku(tx, sku)) > 1}
 
         return await self._database.write(work)
+
+    async def _hidden(self, pipe17: Pipe17) -> bool:
+        """Nothing has changed, says Pipe17; does it still show what it had? Asked of one SKU."""
+        sku = await self._database.write(levels.some_sku)
+        if not sku:
+            return False
+        page = await pipe17.inventory(skus=[sku], count=1, location_id=self._rules.location)
+        return not page.rows
+
+    async def named(self, pipe17: Pipe17, row_ids: Sequence[str]) -> set[str]:
+        """Read these rows; the SKUs of several locations for which they say something new."""
+        page = await pipe17.inventory(row_ids=row_ids, count=COUNT)
+        return await self.store(page.rows)
 
     async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> None:
         """Read these SKUs in every location; a location that is not shown is missing, and keeps its figures."""
@@ -158,6 +175,7 @@ class StockReader:
 
 
 def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
+    exceptions.close(tx, NAME, "pipe17", "inventory_source_empty", now_ms, "Pipe17 shows its stock again")
     facts.put(tx, FACT, {"confirmed_at_ms": started_ms, "failing_since_ms": None}, now_ms)
     for (sku_id,) in tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE)):
         tx.run("stock_doubtful_drop", (sku_id,))
@@ -167,6 +185,14 @@ def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
 def _nothing(tx: Tx, now_ms: int) -> None:
     """Pipe17 answers and shows nothing: nobody's fault, and nothing is known."""
     facts.put(tx, FACT, {"confirmed_at_ms": sight(tx).confirmed_at_ms, "failing_since_ms": None}, now_ms)
+
+
+def _hides(tx: Tx, now_ms: int) -> None:
+    """An answer without stock is no stock of nothing: the reading counts as failed, and a person is told."""
+    _failed(tx, now_ms)
+    text = "Pipe17 answered with an empty inventory though it had stock before; nothing is changed, it is read again"
+    finding = Finding("inventory_source_empty", text)
+    exceptions.open_exception(tx, NAME, "pipe17", "pipe17", finding, now_ms, exceptions.Kind.EVENT)
 
 
 def _failed(tx: Tx, now_ms: int) -> None:

@@ -346,6 +346,11 @@ _CONNECTION: Mapping[str, Cure] = {
         "The Pipe17 key lacks a grant.",
         "Give the integration access to orders, shipping requests and fulfillments in Pipe17; it goes on by itself.",
     ),
+    "webhooks_not_registered": Cure(
+        "Pipe17 does not take our webhook, so its changes are found by polling alone, up to a poll interval later.",
+        "Run `tiktok-pipe17 check`: it names what is missing. Usually the integration lacks access to webhooks, or to "
+        "what they are about, or CONNECTOR_PUBLIC_URL cannot be reached from outside; it is tried again every hour.",
+    ),
 }
 
 _AFTERWARDS: Mapping[str, Cure] = {

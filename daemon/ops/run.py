@@ -42,6 +42,7 @@ from daemon.ops.calendar import CHECKPOINT_AT, Job
 from daemon.ops.listener import WebServer, bind
 from daemon.ops.logs import configure
 from daemon.ops.metrics import Metrics
+from daemon.ops.pipe17_registration import open_hooks
 from daemon.ops.pulse import Pulse
 from daemon.ops.redact import Redactor
 from daemon.ops.status_page import StatusPage
@@ -213,7 +214,9 @@ async def _run(
     settings = daemon.parts.settings
     keys = AppKeys(settings.tiktok_app_key.get_secret_value(), Secret(settings.tiktok_app_secret.get_secret_value()))
     receiver = Receiver(daemon, keys, site.metrics)
-    web = WebServer(build(site, [*StatusPage(site).routes(), *Api(site).routes(), *receiver.routes()]), listener)
+    hooks = await open_hooks(site, redactor)
+    routes = [*StatusPage(site).routes(), *Api(site).routes(), *receiver.routes(), *(hooks.routes if hooks else ())]
+    web = WebServer(build(site, routes), listener)
     teller = _Teller(site, notifier, redactor)
     try:
         async with anyio.create_task_group() as beside:
@@ -233,6 +236,8 @@ async def _run(
                             daemon.parts.tiktok, settings.connector_public_url, site.snapshots.flows
                         )
                         beside.start_soon(registration.run)
+                    if hooks is not None:
+                        beside.start_soon(hooks.registration.run)
                     teller.tell()
                     notifier.ready()
                     _announce(site, web.address)

@@ -2,10 +2,10 @@
 
     GET  /metrics  /healthz  /readyz  /  /api/status  /api/backlog  /api/exceptions  /api/trace/{id}
     POST /api/retry  /api/dismiss  /api/pause  /api/resume  /api/connect      state-changing: see `guard.py`
-    POST /webhooks/tiktok
+    POST /webhooks/tiktok  /webhooks/pipe17/{secret}
 
 Here are the application, health and the answers to everything that goes wrong; `web_api.py`, `status_page.py` and
-`webhooks.py` hold the rest.
+`webhooks.py` and `pipe17_webhooks.py` hold the rest.
 
 Everything it shows is ids, codes, states and instants: no names, no addresses, no tokens. Unknown paths and wrong
 methods are answered in JSON; nothing is cached; the page needs no script and loads nothing from elsewhere.
@@ -167,5 +167,6 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 async def _broke(request: Request, error: Exception) -> Response:
-    log.error("answering %s broke", request.url.path[:100], exc_info=error)
+    # of the path only its head: a webhook's secret is at its end
+    log.error("answering %s broke", "/".join(request.url.path.split("/")[:3])[:100], exc_info=error)
     return problem(500, "something broke in the connector; the log says where")

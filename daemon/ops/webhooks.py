@@ -32,6 +32,7 @@ from daemon.apis.gate import Access
 from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.webhooks import Notification, Topic, events_for, genuine, read
 from daemon.app import Daemon
+from daemon.clock import Clock
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape, whole
 from daemon.core.tokens import Secret
@@ -84,6 +85,21 @@ class AppKeys:
     secret: Secret
 
 
+class Complaint:
+    """Somebody knocks who must not: said once a minute, or the log would be theirs to fill."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next_at_s = float("-inf")
+
+    def say(self, text: str) -> None:
+        """A warning, unless there was one just now."""
+        now_s = self._clock.monotonic()
+        if now_s >= self._next_at_s:
+            self._next_at_s = now_s + COMPLAIN_EVERY.total_seconds()
+            log.warning(text)
+
+
 class Receiver:
     """The door for TikTok's deliveries."""
 
@@ -92,12 +108,12 @@ class Receiver:
         self._keys = keys
         self._metrics = metrics
         self._doubt = Signal()
-        self._complain_at_s = float("-inf")
+        self._complaint = Complaint(daemon.parts.clock)
 
     async def receive(self, headers: Mapping[str, str], body: bytes, within_s: float = ANSWER_WITHIN_S) -> int:
         """The HTTP status to answer with; what a 200 promises is on disk. Takes `within_s` seconds at most."""
         if not genuine(self._keys.key, self._keys.secret, headers, body):
-            self._complain()
+            self._complaint.say("a webhook with a wrong signature was refused; is TIKTOK_APP_SECRET the app's?")
             return self._came_to("forged", 401)
         try:
             notification = read(body)
@@ -168,13 +184,6 @@ class Receiver:
             self._doubt.ring()
         elif notification.topic == Topic.AUTHORIZATION_EXPIRING:
             log.warning("TikTok says that the grant ends soon: run `tiktok-pipe17 connect` before it does")
-
-    def _complain(self) -> None:
-        """Somebody knocks with a wrong signature: said once a minute, or the log would be theirs to fill."""
-        now_s = self._daemon.parts.clock.monotonic()
-        if now_s >= self._complain_at_s:
-            self._complain_at_s = now_s + COMPLAIN_EVERY.total_seconds()
-            log.warning("a webhook with a wrong signature was refused; is TIKTOK_APP_SECRET the app's?")
 
     def _came_to(self, outcome: str, status: int) -> int:
         self._metrics.webhook("tiktok", outcome)

@@ -140,7 +140,8 @@ def _cancelled(pipe17: Pipe17Sandbox, diary: Diary) -> Iterator[Difference]:
 
 
 def _figures(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, diary: Diary) -> dict[str, int]:
-    audit, orders, webhooks = pipe17.audit, tiktok.book.orders, tiktok.webhooks
+    audit, orders = pipe17.audit, tiktok.book.orders
+    webhooks = (tiktok.webhooks.out, pipe17.hooks.out)
     calls = _calls(tiktok, pipe17)
     shipped = [item for item in tiktok.book.packages.values() if item.shipped_ms is not None]
     return {
@@ -159,8 +160,8 @@ def _figures(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, diary: Diary) -> dict
         "outages": sum(call.status == 503 for call in calls),
         "lost_answers": sum(call.loss is Loss.AFTER for call in calls),
         "resets": sum(call.loss is Loss.BEFORE for call in calls),
-        "webhooks": webhooks.delivered,
-        "webhooks_missed": len(webhooks.waiting) + len(webhooks.dropped),
+        "webhooks": sum(one.delivered for one in webhooks),
+        "webhooks_missed": sum(len(one.waiting) + len(one.dropped) for one in webhooks),
     }
 
 

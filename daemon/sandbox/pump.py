@@ -1,4 +1,4 @@
-"""Carries the webhooks of the simulated shop to their addresses, by real HTTP.
+"""Carries the webhooks of a simulated service to their addresses, by real HTTP.
 
 The service decides what is due and when a failed delivery is tried again; this only sends. A delivery counts as
 received when the answer is 200 within three seconds. Many go out at once: nothing about their order is promised.
@@ -8,29 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Protocol
 
 from daemon.apis.http import HttpxTransport, Request, Transport, TransportError
-from daemon.clock import Clock
-from daemon.sandbox.tiktok.webhooks import Delivery
+from daemon.sandbox.deliveries import Delivery, Postman
 
 ANSWER_WITHIN_S = 3.0
 LOOK_EVERY_S = 0.02
 AT_ONCE = 32
-
-
-class Postman(Protocol):
-    """The side of the service that has webhooks to send."""
-
-    clock: Clock
-
-    def deliveries_due(self, now_ms: int) -> list[Delivery]:
-        """What to send now."""
-        ...
-
-    def delivery_result(self, delivery_id: int, ok: bool) -> None:
-        """How it went."""
-        ...
 
 
 class Pump:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl
 from daemon.clock import Clock
 from daemon.ops.listener import WebServer, bind
 from daemon.sandbox.control import Control, Kills, Simulated
+from daemon.sandbox.deliveries import Postman
 from daemon.sandbox.pump import Pump
 from daemon.sandbox.tiktok import TikTokSandbox
 from daemon.sandbox.wire import Call, Loss, Reply
@@ -76,12 +77,12 @@ class Served:
     pipe17_port: int
     control: Control
     _servers: list[WebServer]
-    _pump: Pump | None
+    _pumps: list[Pump]
 
     async def aclose(self) -> None:
         """Close connections and stop sending webhooks."""
-        if self._pump:
-            await self._pump.aclose()
+        for pump in self._pumps:
+            await pump.aclose()
         for server in self._servers:
             await server.aclose(hard=True)
 
@@ -110,13 +111,13 @@ async def serve_sandbox(
     ]
     for server in servers:
         await server.start()
-    pump = Pump(tiktok) if webhooks else None
-    if pump:
+    pumps = [Pump(service) for service in (tiktok, pipe17) if webhooks and isinstance(service, Postman)]
+    for pump in pumps:
         pump.start()
     ports = [server.address.port for server in servers]
     name = f"[{host}]" if ":" in host else host
     urls = [f"http://{name}:{port}" for port in ports]
-    return Served(urls[0], urls[1], ports[0], ports[1], control, servers, pump)
+    return Served(urls[0], urls[1], ports[0], ports[1], control, servers, pumps)
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -70,7 +70,7 @@ class ConnectionSettings(BaseSettings):
         "127.0.0.1:9817", "metrics, health, status page and webhooks: host:port or unix:/path"
     )
     connector_public_url: PublicUrl = connector_setting(
-        "", "https address of this host; when set, TikTok webhooks are registered at <it>/webhooks/tiktok"
+        "", "https address of this host; when set, both sides' webhooks are registered at <it>/webhooks/..."
     )
     connector_admin_token: OptionalSecret = connector_setting(
         "", "must come with any state-changing request when CONNECTOR_LISTEN is not loopback or unix", secret=True

@@ -120,6 +120,12 @@ def any_known(tx: Tx) -> bool:
     return tx.one("levels_any") is not None
 
 
+def some_sku(tx: Tx) -> str:
+    """A SKU of which Pipe17 has shown stock, "" when there is none."""
+    found = tx.one("levels_any")
+    return "" if found is None else str(found[0])
+
+
 def unseen(tx: Tx, sweep: int, limit: int) -> list[str]:
     """SKUs with a row that this sweep has not shown."""
     return sorted({sku for (sku,) in tx.all("levels_unseen", (sweep, limit))})

@@ -1,14 +1,11 @@
 """The TikTok grant on disk: the pair in use and the one before it.
 
-With CONNECTOR_TOKEN_KEY the documents are sealed with AES-256-GCM (a fresh nonce each, the slot as associated data);
-without it the file mode 0600 is the protection. A sealed document without its key, or with another one, is an error
-that says so and never an empty store: silently asking for a new grant would hide the mistake.
+The documents are sealed (`sealing.py`) under the name of their slot. One that cannot be opened is an error that says so
+and never an empty store: silently asking for a new grant would hide the mistake.
 """
 
 from __future__ import annotations
 
-import os
-from base64 import b64decode, b64encode
 from typing import Any
 
 from daemon.clock import Clock
@@ -16,9 +13,9 @@ from daemon.core.jsontext import dumps, loads
 from daemon.core.tokens import Secret, TokenPair
 from daemon.errors import StoreError
 from daemon.store.database import Database, Tx
+from daemon.store.sealing import Seal
 
 CURRENT, PREVIOUS = "current", "previous"
-_SEALED = "sealed:"
 
 
 class StoredTokens:
@@ -27,7 +24,7 @@ class StoredTokens:
     def __init__(self, database: Database, clock: Clock, key: bytes | None) -> None:
         self._database = database
         self._clock = clock
-        self._key = key
+        self._seal = Seal(key)
 
     async def load(self) -> TokenPair | None:
         """The pair in force, None before the first grant. Raises `StoreError` when it cannot be unsealed."""
@@ -40,7 +37,7 @@ class StoredTokens:
     async def save(self, pair: TokenPair) -> None:
         """Durable when it returns; what was in force becomes `previous`, unless it cannot be unsealed any more."""
         now_ms = self._clock.now_ms()
-        fresh = self._seal(CURRENT, pair)
+        fresh = self._sealed(CURRENT, pair)
 
         def work(tx: Tx) -> None:
             row = tx.one("token_get", (CURRENT,))
@@ -48,7 +45,7 @@ class StoredTokens:
             if before is None:
                 tx.run("token_drop", (PREVIOUS,))
             else:
-                tx.run("token_put", (PREVIOUS, self._seal(PREVIOUS, before), now_ms))
+                tx.run("token_put", (PREVIOUS, self._sealed(PREVIOUS, before), now_ms))
             tx.run("token_put", (CURRENT, fresh, now_ms))
 
         await self._database.write(work)
@@ -63,30 +60,11 @@ class StoredTokens:
         row = await self._database.write(lambda tx: tx.one("token_get", (slot,)))
         return None if row is None else self._open(slot, row[0])
 
-    def _seal(self, slot: str, pair: TokenPair) -> str:
-        text = dumps(_document(pair))
-        if self._key is None:
-            return text
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-        nonce = os.urandom(12)
-        return _SEALED + b64encode(nonce + AESGCM(self._key).encrypt(nonce, text.encode(), slot.encode())).decode()
+    def _sealed(self, slot: str, pair: TokenPair) -> str:
+        return self._seal.close(slot, dumps(_document(pair)))
 
     def _open(self, slot: str, document: str) -> TokenPair:
-        if document.startswith(_SEALED):
-            if self._key is None:
-                raise StoreError("the stored tokens are sealed; set the CONNECTOR_TOKEN_KEY they were sealed with")
-            from cryptography.exceptions import InvalidTag
-            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-            try:
-                sealed = b64decode(document.removeprefix(_SEALED))
-                document = AESGCM(self._key).decrypt(sealed[:12], sealed[12:], slot.encode()).decode()
-            except InvalidTag:
-                raise StoreError("CONNECTOR_TOKEN_KEY is not the key that the stored tokens were sealed with") from None
-            except ValueError as error:
-                raise StoreError(f"the stored tokens are damaged ({error}); grant access again") from None
-        return _pair(loads(document))
+        return _pair(loads(self._seal.open(slot, document)))
 
 
 def _document(pair: TokenPair) -> dict[str, Any]:

@@ -92,3 +92,10 @@ def test_what_an_order_takes_are_its_live_units_that_have_not_left_and_bundles_a
         bundle("6"),
     )
     assert taken_by(found) == [["A", 6], ["B", 2]]
+
+
+def test_an_order_that_may_ship_is_a_likelier_cause_than_one_that_is_held() -> None:
+    just_made = held("2", remote_id="r-2", accepted_at_ms=NOW - 10_000)
+    assert ids(explained([just_made, released("1", 2)], 2, "", 0, NOW)) == ["1"]
+    assert ids(explained([just_made, released("1", 2)], 3, "", 0, NOW)) == ["1", "2"]
+    assert ids(explained([just_made, released("1", 2)], 1, "", 0, NOW)) == ["2"]

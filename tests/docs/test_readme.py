@@ -259,7 +259,7 @@ def test_the_credentials_are_handed_over_by_the_unit() -> None:
 
 def test_every_path_over_http_is_served() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "daemon" / "ops").glob("*.py"))
-    routes = set(re.findall(r'Route\("(/[^"]*)"', sources)) | {"/webhooks/tiktok"}
+    routes = set(re.findall(r'Route\("(/[^"]*)"', sources)) | {"/webhooks/tiktok", "/webhooks/pipe17"}
     plain = {re.sub(r"\{\w+\}", "{}", route) for route in routes}
     named = set(re.findall(r"(?<![\w/])/(?:api/[\w/{}]+|metrics|readyz|healthz|webhooks/\w+)", TEXT))
     assert {re.sub(r"\{\w+\}", "{}", path) for path in named} <= plain

@@ -106,6 +106,27 @@ def test_what_is_none_of_ours_leaves_no_row(tmp_path: Path) -> None:
     in_house(tmp_path, test)
 
 
+def test_a_source_that_is_poked_again_and_again_is_read_at_intervals(tmp_path: Path) -> None:
+    async def test(house: House) -> None:
+        (one,), (flow,) = house.pollers, house.flows
+        async with anyio.create_task_group() as group:
+            group.start_soon(one.run)
+            for _ in range(40):
+                await anyio.sleep(0.5)
+                one.poke_soon()
+            assert len(flow.cursors) == 2
+            await anyio.sleep(5)
+            assert len(flow.cursors) == 3, "what is said between two runs is not forgotten"
+            one.poke_soon()
+            await anyio.sleep(0.1)
+            one.poke()
+            await anyio.sleep(0.1)
+            assert len(flow.cursors) == 4, "now is now"
+            group.cancel_scope.cancel()
+
+    in_house(tmp_path, test)
+
+
 # webhooks
 
 

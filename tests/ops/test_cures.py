@@ -15,7 +15,7 @@ from daemon.core.tiktok_errors import _PARAMETER_WORDS, RULES, Kind
 from daemon.core.verdicts import Reauth, Rejected, Retry
 from daemon.ops.cures import BY_BEGINNING, CURES, UNNAMED, cure_of, explained
 
-ROOMS = ("core", "flows", "apis", "store")
+ROOMS = ("core", "flows", "apis", "store", "ops")
 SAYS = {"Finding", "Refusal", "Refused", "Rejected", "SetAside"}
 """What carries the code of an exception, as its first text."""
 

@@ -14,7 +14,7 @@ import anyio
 import pytest
 from running_daemon import House, Sides, running, until
 
-from daemon.apis.tiktok.webhooks import ORDER_EVENTS, PRODUCT_EVENTS
+from daemon.apis.tiktok.webhooks import ORDER_EVENTS, PRODUCT_EVENTS, events_for
 from daemon.ops import webhooks
 from daemon.ops.webhooks import ORDERS_MAX, Registration
 from daemon.sandbox.faults import Fault, FaultKind
@@ -195,16 +195,19 @@ async def test_a_grant_that_ends_soon_is_remembered(house: House, caplog: pytest
     assert len(caplog.records) == 1
 
 
+EVENTS = events_for({"products"})
+
+
 class TestRegistration:
     """Our address at TikTok."""
 
     async def test_every_event_is_set_once_and_kept(self, tmp_path: Path) -> None:
         sides = Sides()
         async with running(tmp_path / "a.db", sides, CONNECTOR_PUBLIC_URL="http://localhost:1"):
-            await until(lambda: len(sides.tiktok.called("webhooks.set")) == len(ORDER_EVENTS))
+            await until(lambda: len(sides.tiktok.called("webhooks.set")) == len(EVENTS))
         async with running(tmp_path / "a.db", sides, CONNECTOR_PUBLIC_URL="http://localhost:1"):
             await until(lambda: len(sides.tiktok.called("webhooks.list")) == 2)
-        assert len(sides.tiktok.called("webhooks.set")) == len(ORDER_EVENTS)
+        assert len(sides.tiktok.called("webhooks.set")) == len(EVENTS)
 
     async def test_only_what_differs_is_set(self, house: House) -> None:
         tiktok = house.running.daemon.parts.tiktok

@@ -45,7 +45,7 @@ def test_each_action_needs_its_own_grant(method: str, path: str, grants: dict[st
     assert org.call(method, path, {}) == (403, {"success": False, "code": 403, "message": "Access denied"})
 
 
-@pytest.mark.parametrize("path", ["/returns", "/refunds", "/jobs/x", "/webhooks"])
+@pytest.mark.parametrize("path", ["/returns", "/refunds", "/jobs/x", "/jobs"])
 def test_what_the_channel_key_has_no_grant_for_is_403(path: str) -> None:
     assert Org().call("GET", path)[0] == 403
 

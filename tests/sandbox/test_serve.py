@@ -202,9 +202,9 @@ async def test_webhooks_arrive_and_are_tried_again(house: House) -> None:
     async with receiver:
         house.tiktok.options.app_webhook_url = f"http://127.0.0.1:{receiver.sockets[0].getsockname()[1]}/hook"
         house.tiktok.place_order()
-        await until(lambda: len(house.tiktok.webhooks.waiting) == 1 and len(got) == 1)
+        await until(lambda: len(house.tiktok.webhooks.out.waiting) == 1 and len(got) == 1)
         house.clock.forward(2 * 60_000)
-        await until(lambda: house.tiktok.webhooks.delivered == 1)
+        await until(lambda: house.tiktok.webhooks.out.delivered == 1)
     assert got[0] == got[1]
     assert json.loads(got[0])["data"]["order_status"] == "ON_HOLD"
 

@@ -135,7 +135,7 @@ def test_the_ladder_has_four_steps_and_then_gives_up() -> None:
     shop.clock.forward(1)
     due_ms = []
     bodies = set()
-    while (next_ms := shop.sandbox.webhooks.next_due_ms()) is not None:
+    while (next_ms := shop.sandbox.webhooks.out.next_due_ms()) is not None:
         shop.clock.at_ms = max(shop.clock.at_ms, next_ms)
         if shop.clock.at_ms >= T0_MS + HOUR_MS:
             shop.sandbox.webhooks.registered.clear()
@@ -148,7 +148,7 @@ def test_the_ladder_has_four_steps_and_then_gives_up() -> None:
     steps = [later - before for before, later in pairwise(due_ms)]
     assert steps == [2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS]
     assert len(bodies) == 1
-    assert len(shop.sandbox.webhooks.dropped) == 1
+    assert len(shop.sandbox.webhooks.out.dropped) == 1
 
 
 def test_a_received_delivery_does_not_come_back() -> None:
@@ -159,7 +159,7 @@ def test_a_received_delivery_does_not_come_back() -> None:
     expected = hmac.new(b"simsecret0123456789abcdef", b"simappkey01" + item.body, hashlib.sha256).hexdigest()
     assert item.headers["authorization"] == expected
     shop.sandbox.delivery_result(item.id, True)
-    assert shop.sandbox.webhooks.next_due_ms() is None
+    assert shop.sandbox.webhooks.out.next_due_ms() is None
 
 
 def test_events_are_doubled_lost_and_overtake_each_other() -> None:

@@ -160,6 +160,24 @@ def test_an_empty_inventory_changes_nothing() -> None:
     play(story, settings=EVERY)
 
 
+def test_changes_hidden_behind_empty_lists_are_found_when_they_show_again() -> None:
+    """Longer than readings overlap: a list without rows is no proof that nothing has changed."""
+
+    async def story(world: World) -> None:
+        skus = await shelves(world, 5)
+        world.faults["pipe17"].add(Fault(FaultKind.EMPTY_LIST, "inventory.list", times=None))
+        stock(world, skus[0], 4)
+        await world.live(20 * MINUTE)
+        assert set(opened(world)) == {"inventory_source_empty"}
+        assert {live(world, sku) for sku in skus} == {10}
+        world.faults["pipe17"].clear()
+        await world.live(3 * MINUTE)
+        assert live(world, skus[0]) == 4
+        assert opened(world) == {}
+
+    play(story, settings=EVERY)
+
+
 def test_a_resync_that_would_empty_the_shelves_is_held() -> None:
     async def story(world: World) -> None:
         skus = await shelves(world, 20)

@@ -113,7 +113,7 @@ def test_x4_down_for_20_hours_every_webhook_lost(killed: bool, market: str) -> N
         await asyncio.sleep(HOUR)
         for delivery in world.tiktok.deliveries_due(world.truth.now_ms()):
             world.tiktok.delivery_result(delivery.id, False)
-        assert world.tiktok.webhooks.delivered == 0
+        assert world.tiktok.webhooks.out.delivered == 0
         await world.start()
         await world.live(2.5 * HOUR)
         assert differences(world) == []

@@ -13,6 +13,7 @@ from tests.sim import (
     mutants_messages,
     mutants_orders,
     mutants_shipping,
+    mutants_stock,
 )
 from tests.sim.bug_bank import Mutant
 
@@ -23,6 +24,7 @@ MUTANTS = (
     *mutants_catalogue.MUTANTS,
     *mutants_cancellations.MUTANTS,
     *mutants_messages.MUTANTS,
+    *mutants_stock.MUTANTS,
 )
 
 pytestmark = pytest.mark.sim

@@ -55,6 +55,36 @@ ORDER_INTEGRATION = Assumption(
     "A fulfillment and a shipping request name the integration that created their order under this member; where a "
     "fulfillment does not, its shipping request and then its order are asked.",
 )
+WEBHOOKS_ARE_LISTED = Assumption(
+    "P17-51",
+    True,
+    "Webhooks can be listed, and changed with PUT, like every other entity; only creating them is documented. Where "
+    "the list is refused as unknown, ours is made once and remembered.",
+)
+WEBHOOK_KEY = Assumption(
+    "P17-52",
+    "PIPE17_API_KEY",
+    "The `apikey` that a webhook is registered with is the integration's own key, which reads what the topics name.",
+)
+WEBHOOK_KEY_HEADER = Assumption(
+    "P17-53",
+    "x-pipe17-key",
+    "A delivery carries the registered key in this header, or no such header; with another key it is not believed. "
+    "What proves a delivery is the secret in its address.",
+)
+WEBHOOK_ENTITIES = Assumption(
+    "P17-54",
+    {
+        "orders": "orders",
+        "order": "orders",
+        "fulfillments": "fulfillments",
+        "fulfillment": "fulfillments",
+        "products": "products",
+        "product": "products",
+        "inventory": "inventory",
+    },
+    "`entity` in a delivery is the topic, in the plural or the singular.",
+)
 LOCATIONS_KEEP_A_LINK = Assumption(
     "P17-12",
     ("externalSystem", "customFields"),
@@ -98,6 +128,10 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     HOLD_TOLD_LONGER_BY,
     ORDER_INTEGRATION,
     TAKEN_BACK_BY_QUANTITY,
+    WEBHOOKS_ARE_LISTED,
+    WEBHOOK_KEY,
+    WEBHOOK_KEY_HEADER,
+    WEBHOOK_ENTITIES,
     LOCATIONS_KEEP_A_LINK,
     PRICES_BY_NAME,
     PRODUCTS_LINK_BY_EXT_ID,

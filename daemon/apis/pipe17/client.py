@@ -19,6 +19,7 @@ from daemon.apis.http import Transport
 from daemon.apis.pacing import CallObserver, Pacer
 from daemon.apis.pipe17.assumptions import LARGEST_COUNT, ORDERS_SORT_BY
 from daemon.apis.pipe17.session import SYSTEM, Params, Rows, Session, judge
+from daemon.apis.pipe17.webhooks import Webhooks
 from daemon.clock import Clock
 from daemon.core.lanes import Lane
 from daemon.core.pipe17_errors import pipe17_verdict
@@ -101,6 +102,11 @@ class Pipe17:
     def missing_grants(self) -> tuple[str, ...]:
         """Operations that the key may not call."""
         return self._session.gate.missing
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What is registered for deliveries."""
+        return Webhooks(self._session, self._lane)
 
     async def probe(self) -> None:
         """The cheapest authorised read: does the key work?"""
@@ -244,10 +250,11 @@ class Pipe17:
         skip: int = 0,
         count: int = LARGEST_COUNT.value,
         skus: Sequence[str] = (),
+        row_ids: Sequence[str] = (),
         location_id: str = "",
     ) -> Rows:
         """Stock rows, one a SKU and location, changed since an instant (epoch ms); oldest change first, one page."""
-        filters = [("sku", sku) for sku in skus]
+        filters = [*(("sku", sku) for sku in skus), *(("inventoryId", row_id) for row_id in row_ids)]
         if updated_since_ms is not None:
             filters.append(("updatedSince", iso(updated_since_ms)))
         if location_id:

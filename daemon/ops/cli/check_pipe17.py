@@ -1,17 +1,22 @@
-"""What `check` asks Pipe17: does the key work, and may it list what the running flows read?"""
+"""What `check` asks Pipe17: does the key work, may it list what the running flows read, is our webhook registered?"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
+from daemon.apis.pipe17.webhooks import TOPICS
 from daemon.assembly import Parts
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
-from daemon.ops.cli.findings import Finding, fail, ok, refused
+from daemon.ops.cli.findings import Finding, fail, ok, refused, warn
+from daemon.ops.pipe17_registration import is_right, ours, seal_of
+from daemon.ops.pipe17_webhooks import PATH
 from daemon.settings.values import Direction
+from daemon.store import webhook_secret
 
 AREA = "Pipe17"
+WEBHOOKS = "webhooks"
 RECENT = timedelta(days=7)
 _NO_ORDER = "0"
 """An order id that names none: the list of its shipping requests is empty, if we may read it."""
@@ -74,6 +79,8 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     if "inventory" in granted:
         async for finding in _locations_named(parts):
             yield finding
+    if settings.connector_public_url:
+        yield await _check_webhook(parts)
 
 
 async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
@@ -96,3 +103,26 @@ async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
                 yield fail(AREA, f"{setting} names {location}, and Pipe17 has no such location", cure)
     except ApiError as error:
         yield refused(AREA, error)
+
+
+async def _check_webhook(parts: Parts) -> Finding:
+    """Whether Pipe17 delivers to us; the address is shown without its secret."""
+    settings = parts.settings
+    seal, public_url = seal_of(settings), settings.connector_public_url
+    secret = await parts.database.write(lambda tx: webhook_secret.stored(tx, seal))
+    address, shown = f"{public_url}{PATH}{secret}", f"{public_url}{PATH}..."
+    try:
+        mine = ours(await parts.pipe17.webhooks.all(), public_url)
+    except ApiError as error:
+        if error.verdict == Reauth("scope"):
+            cure = "give the integration access to webhooks in Pipe17; until then polling finds every change"
+            return warn(WEBHOOKS, "the Pipe17 key may not list webhooks", cure)
+        finding = refused(AREA, error)
+        return warn(WEBHOOKS, f"those of Pipe17 cannot be listed: {finding.what}", finding.cure)
+    if not any(is_right(one, address, settings.pipe17_api_key.get_secret_value()) for one in mine):
+        what = f"Pipe17 does not deliver {', '.join(TOPICS)} to {shown}"
+        return warn(WEBHOOKS, what, "the daemon registers it while it runs; until then polling finds every change")
+    if len(mine) > 1:
+        what = f"Pipe17 has {len(mine)} webhooks that begin with {shown}; one is enough"
+        return warn(WEBHOOKS, what, "remove the others in Pipe17; they do no harm")
+    return ok(WEBHOOKS, f"Pipe17 delivers {', '.join(TOPICS)} to {shown}")

@@ -61,6 +61,7 @@ CHANNEL_GRANTS: Mapping[str, str] = {
     "orders": "crul",
     "shipments": "rl",
     "fulfillments": "rl",
+    "webhooks": "crul",
     "products": "crul",
     "inventory": "rl",
     "locations": "crul",
@@ -118,6 +119,18 @@ class Pipe17Options:
     fulfillment_names_channel: bool = True
     """Whether fulfillments carry `orderIntegration`."""
 
+    other_keys: tuple[str, ...] = ()
+    """More keys of the organisation; one of them may be registered with a webhook."""
+    webhook_echoes_key: bool = True
+    """Whether deliveries carry the registered key in `X-Pipe17-Key`."""
+    webhook_names_plural: bool = True
+    """Whether `entity` in a delivery is `orders`, or `order`."""
+    webhook_ladder_ms: tuple[int, ...] = ()
+    """How long after each failure a delivery comes again."""
+    webhook_duplicates: float = 0.0
+    webhook_loss: float = 0.0
+    webhook_jitter_ms: int = 0
+    """Deliveries leave up to this much later, each on its own: they overtake each other."""
     commits_at: str = "routed"
     """When an order commits stock: `routed` with its shipping requests, `created` with the order itself."""
     totals_since: bool = False

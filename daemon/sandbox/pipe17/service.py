@@ -18,6 +18,7 @@ from typing import Any
 
 from daemon.clock import Clock
 from daemon.core.jsontext import dumps
+from daemon.sandbox.deliveries import Delivery
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.pipe17.audit import Audit, By
 from daemon.sandbox.pipe17.books import Books, Quantity
@@ -25,6 +26,7 @@ from daemon.sandbox.pipe17.desk import DUPLICATE, Desk
 from daemon.sandbox.pipe17.engine import Engine
 from daemon.sandbox.pipe17.gateway import NO_RESULTS, Refusal, Route, admit, failure, find_route, success
 from daemon.sandbox.pipe17.goods import shown
+from daemon.sandbox.pipe17.hooks import Hooks
 from daemon.sandbox.pipe17.keeper import Keeper
 from daemon.sandbox.pipe17.listing import page, read_query
 from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options
@@ -69,6 +71,14 @@ class Pipe17Sandbox:
         self._warehouse = Warehouse(self.books, self.engine)
         self.keeper = Keeper(self.options, self.books.goods, self.books.stock, self.advance)
         self.actors = (self.keeper,)
+        self.hooks = Hooks(self.options)
+        for table in self.books.tables.values():
+            table.changed = self.hooks.changed
+
+    @property
+    def clock(self) -> Clock:
+        """The clock it was given."""
+        return self._clock
 
     @property
     def audit(self) -> Audit:
@@ -109,6 +119,8 @@ class Pipe17Sandbox:
         return distort(reply, fault)
 
     def _answer(self, route: Route, call: Call, body: Any, now_ms: int) -> Reply:
+        if route.entity == "webhooks":
+            return self.hooks.answer(route, body, now_ms)
         table = self._table(route.entity)
         if route.action == "list":
             query = read_query(table, call.query, self.options)
@@ -220,8 +232,18 @@ class Pipe17Sandbox:
     # --- evidence ----------------------------------------------------------------------------------------------------
 
     def next_due_ms(self) -> int | None:
-        """When something happens by itself: a hold ends, an order is routed. None: nothing is waiting."""
-        return self.engine.next_due_ms
+        """When something happens by itself: a hold ends, a webhook leaves. None: nothing is waiting."""
+        waiting = (self.engine.next_due_ms, self.hooks.out.next_due_ms())
+        return min((due_ms for due_ms in waiting if due_ms is not None), default=None)
+
+    def deliveries_due(self, now_ms: int) -> list[Delivery]:
+        """The webhooks to POST now; report each with `delivery_result`."""
+        self.advance()
+        return self.hooks.out.due(now_ms)
+
+    def delivery_result(self, delivery_id: int, ok: bool) -> None:
+        """The receiver answered 200 in time, or it did not."""
+        self.hooks.out.result(delivery_id, ok=ok, now_ms=self._clock.now_ms())
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
         """The recorded calls of one operation; with `effective` only those that did what was asked."""
@@ -234,6 +256,7 @@ class Pipe17Sandbox:
             "orders": {row.document["extOrderId"]: row.document["status"] for row in self.books.orders},
             "shipments": {row.id: [row.document["extOrderId"], row.document["status"]] for row in self.books.shipments},
             "fulfillments": {row.id: row.document["extOrderId"] for row in self.books.fulfillments},
+            "webhooks": {document["webhookId"]: document["topics"] for document in self.hooks.registered.values()},
         }
 
     # --- people and warehouses ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ of a search index). Sorted lists of `(instant, number, id)` keep a poll from goi
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
@@ -43,6 +43,8 @@ class Table:
         self._by_updated: list[Mark] = []
         self._unlisted: list[tuple[int, int, Row]] = []
         self._versions = 0
+        self.changed: Callable[[str, str, str, int], None] | None = None
+        """Told of every change: entity, create or update, id, instant in ms."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -87,6 +89,8 @@ class Table:
 
     def _put(self, row: Row, before: Row | None, listed_at_ms: int | None) -> None:
         self._rows[row.id] = row
+        if self.changed is not None:
+            self.changed(self.plural, "update" if before else "create", row.id, row.updated_ms)
         for member, places in self._by_member.items():
             value = row.document.get(member)
             old = before.document.get(member) if before else None

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from daemon.clock import Clock
+from daemon.sandbox.deliveries import Delivery
 from daemon.sandbox.dice import beside
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.recorded import Recorded
@@ -36,7 +37,7 @@ from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.seller import Seller
 from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 from daemon.sandbox.tiktok.stock import Stock
-from daemon.sandbox.tiktok.webhooks import Delivery, Webhooks
+from daemon.sandbox.tiktok.webhooks import Webhooks
 from daemon.sandbox.wire import Call, Loss, Reply
 
 TOKEN_PATHS = {"/api/v2/token/get": "token.get", "/api/v2/token/refresh": "token.refresh"}
@@ -221,18 +222,18 @@ class TikTokSandbox:
 
     def next_due_ms(self) -> int | None:
         """When something happens by itself: a hold ends, a delivery leaves. None: nothing is waiting."""
-        waiting = (self.market.next_due_ms(), self.catalogue.next_due_ms(), self.webhooks.next_due_ms())
+        waiting = (self.market.next_due_ms(), self.catalogue.next_due_ms(), self.webhooks.out.next_due_ms())
         return min((due_ms for due_ms in waiting if due_ms is not None), default=None)
 
     def deliveries_due(self, now_ms: int) -> list[Delivery]:
         """The webhooks to POST now; report each with `delivery_result`."""
         self.market.tick(now_ms)
         self.catalogue.tick(now_ms)
-        return self.webhooks.due(now_ms)
+        return self.webhooks.out.due(now_ms)
 
     def delivery_result(self, delivery_id: int, ok: bool) -> None:
         """Whether the receiver answered 200 within three seconds; otherwise the ladder goes on."""
-        self.webhooks.result(delivery_id, ok=ok, now_ms=self.clock.now_ms())
+        self.webhooks.out.result(delivery_id, ok=ok, now_ms=self.clock.now_ms())
 
     # -- what buyers, carriers and the platform do
 
@@ -419,7 +420,7 @@ class TikTokSandbox:
             for one in self.market.cancellations.by_id.values()
         }
         hooks = {event: item.address for event, item in self.webhooks.registered.items()}
-        waiting = [item.as_json() for item in self.webhooks.waiting.values()]
+        waiting = [item.as_json() for item in self.webhooks.out.waiting.values()]
         said = {
             talk.buyer_id: [[one.kind, one.role, one.content] for one in talk.said]
             for talk in self.conversations.of_buyer.values()

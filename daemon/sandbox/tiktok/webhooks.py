@@ -1,21 +1,19 @@
-"""Events: what the shop has registered, and the deliveries that are on their way.
+"""Events: what the shop has registered, and the deliveries that leave because of it (`sandbox/deliveries.py`).
 
-The service only queues. A shell asks `deliveries_due`, sends each by HTTP POST and reports `delivery_result`; a failed
-one comes back 2 min, 30 min, 3 h and 12 h after the respective failure and is then dropped for good (contract 10.2).
-The shop's address for an event overrides the app's. Losing, doubling and overtaking are options. The signature is
-HMAC-SHA256 over app key + raw body with the app's secret, in `Authorization`, without a scheme.
+A failed one comes back 2 min, 30 min, 3 h and 12 h after the respective failure and is then dropped for good (contract
+10.2). The shop's address for an event overrides the app's. Losing, doubling and overtaking are options. The signature
+is HMAC-SHA256 over app key + raw body with the app's secret, in `Authorization`, without a scheme.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+from daemon.sandbox.deliveries import Deliveries, scattered
 from daemon.sandbox.tiktok.options import HOUR_MS, MINUTE_MS, TikTokOptions
 from daemon.sandbox.tiktok.routes import APP_EVENT_TYPES, EVENT_TYPES
 from daemon.sandbox.tiktok.shapes import Ask, bad, encode
@@ -25,30 +23,6 @@ LADDER_MS = (2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS)
 
 ADDRESS = re.compile(r"https://(?=[^/?#]*[a-z])([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}([/?][^\s#]*)?", re.I)
 """https, a domain name, no port, no user."""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One event on its way to one address."""
-
-    id: int
-    event: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    due_ms: int
-    failures: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The delivery as the control API shows it."""
-        return {
-            "id": self.id,
-            "event": self.event,
-            "url": self.url,
-            "due_ms": self.due_ms,
-            "failures": self.failures,
-            "body": json.loads(self.body),
-        }
 
 
 @dataclass(slots=True)
@@ -65,12 +39,7 @@ class Webhooks:
     options: TikTokOptions
     rng: Random
     registered: dict[str, _Registered] = field(default_factory=dict)
-    waiting: dict[int, Delivery] = field(default_factory=dict)
-    under_way: dict[int, Delivery] = field(default_factory=dict)
-    dropped: list[Delivery] = field(default_factory=list)
-    delivered: int = 0
-    _numbers: int = 0
-    _times: list[tuple[int, int]] = field(default_factory=list)
+    out: Deliveries = field(default_factory=lambda: Deliveries(LADDER_MS))
 
     def emit(self, event: str, data: dict[str, Any], at_ms: int) -> None:
         """Queue an event for whoever registered for it; without an address it is gone, as at the vendor."""
@@ -79,41 +48,15 @@ class Webhooks:
         if not url:
             return
         body = self._body(event, data, at_ms)
-        if self.options.webhook_loss and self.rng.random() < self.options.webhook_loss:
-            return
-        copies = 1
-        if self.options.webhook_duplicates and self.rng.random() < self.options.webhook_duplicates:
-            copies = 2
-        for _ in range(copies):
-            jitter_ms = self.rng.randint(0, self.options.webhook_jitter_ms) if self.options.webhook_jitter_ms else 0
-            self._queue(event, url, body, at_ms + jitter_ms)
-
-    def due(self, now_ms: int) -> list[Delivery]:
-        """The deliveries to send now, oldest first; each is out until its result is reported."""
-        ready: list[Delivery] = []
-        while self._times and self._times[0][0] <= now_ms:
-            item = self.waiting.pop(heappop(self._times)[1])
-            self.under_way[item.id] = item
-            ready.append(item)
-        return ready
-
-    def next_due_ms(self) -> int | None:
-        """When the next delivery leaves."""
-        return self._times[0][0] if self._times else None
-
-    def result(self, delivery_id: int, *, ok: bool, now_ms: int) -> None:
-        """The receiver answered 200 in time, or it did not; unknown ids are ignored."""
-        item = self.under_way.pop(delivery_id, None)
-        if item is None:
-            return
-        if ok:
-            self.delivered += 1
-        elif item.failures >= len(LADDER_MS):
-            self.dropped.append(item)
-        else:
-            item.due_ms = now_ms + LADDER_MS[item.failures]
-            item.failures += 1
-            self._wait(item)
+        options = self.options
+        for later_ms in scattered(
+            self.rng,
+            loss=options.webhook_loss,
+            duplicates=options.webhook_duplicates,
+            jitter_ms=options.webhook_jitter_ms,
+        ):
+            headers = {"content-type": "application/json", "authorization": webhook_sign(options, body)}
+            self.out.queue(event, url, headers, body, at_ms + later_ms)
 
     def list(self, ask: Ask) -> dict[str, Any]:
         """`GET /event/202309/webhooks`."""
@@ -152,15 +95,6 @@ class Webhooks:
         members["timestamp"] = at_ms // 1000
         members["data"] = dict(sorted(data.items()))
         return encode(members).encode()
-
-    def _queue(self, event: str, url: str, body: bytes, due_ms: int) -> None:
-        self._numbers += 1
-        headers = {"content-type": "application/json", "authorization": webhook_sign(self.options, body)}
-        self._wait(Delivery(self._numbers, event, url, headers, body, due_ms))
-
-    def _wait(self, item: Delivery) -> None:
-        self.waiting[item.id] = item
-        heappush(self._times, (item.due_ms, item.id))
 
 
 def webhook_sign(options: TikTokOptions, body: bytes) -> str:

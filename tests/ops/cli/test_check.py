@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
+from daemon.apis.pipe17.webhooks import TOPICS
 from daemon.ops.cli.check_here import check_clock
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.store import webhook_secret
 from daemon.store.database import take_lock
+from daemon.store.sealing import Seal
 
 Command = Callable[..., Any]
 
@@ -187,9 +190,43 @@ def test_carriers(connected: Any, command: Command, monkeypatch: pytest.MonkeyPa
 
 def test_webhooks_that_are_not_registered(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECTOR_PUBLIC_URL", "https://shop.example.org")
-    ((_, what, cure),) = [line for line in lines(command("check", "--json"), "warn") if line[0] == "webhooks"]
+    (_, what, cure), (_, theirs, _) = [
+        line for line in lines(command("check", "--json"), "warn") if line[0] == "webhooks"
+    ]
+    assert theirs == (
+        "Pipe17 does not deliver orders, fulfillments, products, inventory to "
+        "https://shop.example.org/webhooks/pipe17/..."
+    )
     assert "https://shop.example.org/webhooks/tiktok" in what
     assert "registers" in cure
+
+
+def test_webhooks_of_pipe17(
+    connected: Any, command: Command, in_store: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTOR_PUBLIC_URL", "https://shop.example.org")
+    in_store(lambda tx: webhook_secret.keep(tx, Seal(None), "the-secret", 1))
+    mine = {"webhookId": "1" * 16, "url": "https://shop.example.org/webhooks/pipe17/the-secret", "topics": list(TOPICS)}
+    mine["apikey"] = connected.pipe17.options.api_key
+    registered = connected.pipe17.hooks.registered
+    registered["1"] = mine
+
+    def said(grade: str) -> list[str]:
+        ran = command("check", "--json")
+        assert "the-secret" not in ran.out
+        return [what for area, what, _ in lines(ran, grade) if area == "webhooks" and "Pipe17" in what]
+
+    assert len(said("ok")) == 1
+    registered["2"] = mine | {"url": "https://shop.example.org/webhooks/pipe17/older"}
+    (what,) = said("warn")
+    assert "2 webhooks that begin with" in what
+    del registered["1"]
+    assert "does not deliver" in said("warn")[0]
+    connected.pipe17.faults.add(Fault(FaultKind.REFUSE, "webhooks.list", status=403, times=2))
+    assert said("warn") == ["the Pipe17 key may not list webhooks"]
+    connected.pipe17.faults.clear()
+    connected.pipe17.faults.add(Fault(FaultKind.SERVER_ERROR, "webhooks.list", times=1))
+    assert "cannot be listed" in said("warn")[0]
 
 
 def test_a_planned_setting_and_an_open_door(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
