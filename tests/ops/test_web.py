@@ -297,6 +297,11 @@ class TestWhoMayChange:
 
 async def test_the_page_shows_what_needs_a_person_and_hides_nothing_in_markup(house: House) -> None:
     await until(lambda: house.running.daemon.ready)
+
+    async def nothing_owed() -> bool:
+        return not (await house.get("/api/backlog"))["backlog"]
+
+    await until(nothing_owed)
     now_ms = house.running.daemon.parts.clock.now_ms()
 
     def work(tx: Tx) -> None:
