@@ -1,6 +1,7 @@
 """Push inventory: the stock of Pipe17 to TikTok Shop, absolute, newest wins, never zero because something is not known.
 
-    source   Pipe17's rows that changed, into `store/levels.py` (stock_reader.py); the SKUs behind them are marked
+    source   Pipe17's rows that changed, into `store/levels.py` (stock_reader.py), and what people set at its products
+             (stock_marks.py); the SKUs behind them are marked
     judge    works out marked SKUs, asks the guard, stages rows (stock_judge.py)
     decide   the quantities of every warehouse of a SKU as a row: key TikTok's SKU id, group its product
     deliver  all SKUs of a product that are due, in one call; what TikTok says of each decides on its row
@@ -43,7 +44,7 @@ from daemon.core.owed import (
     Settled,
     Wanted,
 )
-from daemon.core.reading import identifier, records, required_text, whole
+from daemon.core.reading import BadShape, identifier, records, required_text, whole
 from daemon.core.spans import milliseconds
 from daemon.core.stock import StockRules, Why, Withhold
 from daemon.core.tiktok_catalogue_errors import word_of
@@ -51,6 +52,8 @@ from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Rejected, Retry
 from daemon.errors import ApiError
 from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
+from daemon.flows.ownership import Ownership
+from daemon.flows.stock_marks import MarksReader
 from daemon.flows.stock_plan import NOT_OURS, Planner
 from daemon.flows.stock_reader import NAME as NAME
 from daemon.flows.stock_reader import StockReader
@@ -62,6 +65,8 @@ ROW = "row:"
 """Before the id of a row of Pipe17, where a SKU might stand: webhooks know no SKU."""
 DEACTIVATED = "deactivated"
 """Fingerprint of a pre-owned piece that is sold."""
+PREOWNED = "a pre-owned piece: no quantity is sent for it"
+"""Why nothing is sent for one that is not sold."""
 RESYNCED = "sent again by a resync"
 """Reason of a row that a resync queued; its call is in nobody's way."""
 CAMPAIGN_RECHECK = timedelta(minutes=30)
@@ -96,10 +101,12 @@ class PushInventory:
         clock: Clock,
         rules: StockRules,
         every: timedelta,
+        ownership: Ownership,
     ) -> None:
         self.every = every
         self.rules = rules
         self.reader = StockReader(database, clock, rules)
+        self.marks = MarksReader(database, clock, ownership)
         self.reading = False
         """A reading of the source is under way; what it marks is judged when it has ended."""
         self.bell = Signal()
@@ -113,14 +120,20 @@ class PushInventory:
         self._clock = clock
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
-        now_ms = self._clock.now_ms()
+        now_ms, problem = self._clock.now_ms(), None
         self.reading = True
         try:
+            try:
+                await self.marks.changed(self._pipe17)
+            except (ApiError, BadShape) as error:
+                problem = error
             complete = await self.reader.changed(self._pipe17, cursor)
         finally:
             self.reading = False
             self.bell.ring()
         yield Page((), cursor=str(now_ms) if complete else None)
+        if problem is not None:
+            raise problem
 
     async def read(self, keys: Sequence[str]) -> Page:
         """`keys`: SKUs of Pipe17, or ids of its rows behind `ROW`."""
@@ -180,6 +193,8 @@ class PushInventory:
             worked = planner.work_out(link, row)
             if worked.drop:
                 found[row.key] = Dropped(worked.drop)
+            elif link.kind is Kind.PREOWNED and not row.payload.get("preowned"):
+                found[row.key] = Dropped(PREOWNED)
             elif worked.plan == Withhold(Why.STALE) and not row.payload.get("preowned"):
                 due_ms = now_ms + milliseconds(BLIND_RECHECK)
                 found[row.key] = Later(due_ms, "Pipe17's figures for it are older than INVENTORY_STALE_AFTER")
@@ -234,7 +249,7 @@ class PushInventory:
                 mark_id(tx, row.key, Cause.LINK, now_ms)
 
         await self._database.write(work)
-        return Dropped(NOT_OURS.get(kind, "a pre-owned piece: no quantity is sent for it"))
+        return Dropped(NOT_OURS.get(kind, PREOWNED))
 
     async def _not_live(self, row: Owed) -> Outcome:
         await self._database.write(lambda tx: tx.run("link_not_live", (row.key,)))
@@ -314,6 +329,8 @@ def _preowned(record: Mapping[str, Any], row: Owed | None) -> Wanted | None:
         return Wanted(State.READY, dict(record), DEACTIVATED, summary="off sale")
     if row is None:
         return None
+    if DEACTIVATED not in (row.digest, row.accepted_digest):
+        return Wanted(State.DROPPED, dict(record), "", reason=PREOWNED)
     text = f"pre-owned SKU {record['sku']} was sold and is there again in Pipe17; TikTok takes no sold piece back"
     finding = Finding("preowned_needs_new_product", text, lasting=True)
     return Wanted(State.DROPPED, dict(record), DEACTIVATED, reason="sold once", findings=(finding,))

@@ -224,6 +224,8 @@ class Resync:
         reader.sweep_number = standing.number
         await self._engine.connections.opened()
         read = standing.read
+        if not read:
+            await self._flow.marks.whole(self._pipe17)
         async for rows in reader.pages(self._pipe17, None, skip=read):
             if not rows and not read:
                 return await self._nothing_shown()
