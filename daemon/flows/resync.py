@@ -294,7 +294,8 @@ class Resync:
     async def _watch(self, standing: Standing) -> bool:
         """True when the last late row is gone."""
         now_ms = self._engine.clock.now_ms()
-        left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (NAME, _from(now_ms)))[0]))
+        late = (NAME, _from(now_ms))
+        left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (*late, *late))[0]))
         if left:
             await self._keep(left=left, problem="")
             await self.bell.wait(LOOK_AGAIN_S if left < 100 else 5 * LOOK_AGAIN_S)

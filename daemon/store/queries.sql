@@ -583,7 +583,8 @@ SELECT max(sku_id), count(*) FROM (
 
 -- Rows of a flow that wait behind everything else (LATE_MS).
 -- name: outbox_late_count
-SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
+SELECT (SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?)
+    + (SELECT count(*) FROM outbox WHERE flow = ? AND busy = 1 AND queued = 0 AND rank_ms >= ?);
 
 -- name: exceptions_of_code
 SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;

@@ -160,6 +160,19 @@ def test_an_empty_inventory_changes_nothing() -> None:
     play(story, settings=EVERY)
 
 
+def test_a_resync_has_not_ended_while_calls_are_under_way() -> None:
+    async def story(world: World) -> None:
+        await shelves(world, 20)
+        world.faults["tiktok"].add(Fault(FaultKind.DELAY, "inventory.update", times=None, delay_ms=9_000))
+        await ask(world)
+        await world.live(6)
+        assert fact(world, "resync")["phase"] == "sending"
+        await world.live(MINUTE)
+        assert fact(world, "resync")["phase"] == "done"
+
+    play(story, settings=EVERY)
+
+
 def test_changes_hidden_behind_empty_lists_are_found_when_they_show_again() -> None:
     """Longer than readings overlap: a list without rows is no proof that nothing has changed."""
 
