@@ -11,8 +11,8 @@ then its units are *reserved*, by seller SKU:
            `LONGEST` after the release, for SKUs that Pipe17 does not keep; or
            the order is cancelled, shipped or given up at TikTok
 
-A cancel gives units back at TikTok, on top of what we published: what TikTok has is then no longer what it accepted from
-us. So the SKUs of cancelled units are published again, also when the quantity is the one of before.
+A cancel gives units back at TikTok, on top of what we published: what TikTok has is then no longer what it accepted
+from us. So the SKUs of cancelled units are published again, also when the quantity is the one of before.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 from daemon.core.orders import AWAITS_SHIPPING
 from daemon.core.spans import milliseconds
 from daemon.core.tiktok_order import TikTokOrder, read_order
+from daemon.core.units import CANCELLED
 
 LONGEST = timedelta(hours=1)
 """How long after the release an order may stay without a sign of it in Pipe17's figures."""
@@ -33,7 +34,6 @@ A_MOMENT = timedelta(minutes=2)
 """How long after it was handed over a held order is the likely cause of a decrease."""
 _SKEW = timedelta(seconds=10)
 """How far Pipe17's clock may be behind ours."""
-_CANCELLED = "CANCELLED"
 _STANDINGS = frozenset(standing.value for standing in AWAITS_SHIPPING)
 
 
@@ -83,23 +83,25 @@ def units_taken(payload: Mapping[str, Any]) -> dict[str, int]:
 
 def given_back(before: Mapping[str, Any] | None, payload: Mapping[str, Any], now_ms: int) -> set[str]:
     """Seller SKUs of units that were cancelled at TikTok since the order's row said `before` (None: there was none)."""
-    if not any(item.get("display_status") == _CANCELLED for item in (payload.get("facts") or {}).get("line_items", ())):
+    facts = payload.get("facts") or {}
+    if not _cancelled_in(facts):
         return set()
-    order = read_order(payload["facts"])
+    order = read_order(facts)
     if before is None and now_ms - order.update_time_ms > milliseconds(LONGEST):
         return set()
-    live = {unit.id for unit in order.live_units}
-    known = {
-        str(item.get("id"))
-        for item in ((before or {}).get("facts") or {}).get("line_items", ())
-        if item.get("display_status") == _CANCELLED
-    }
+    news = _cancelled_in(facts) - _cancelled_in((before or {}).get("facts") or {})
     found: set[str] = set()
     for unit in order.units:
-        if unit.id not in live and unit.id not in known:
+        if unit.id in news:
             parts = [part.seller_sku or part.sku_id for part in unit.components]
             found.update(parts or [unit.seller_sku or unit.sku_id])
     return found
+
+
+def _cancelled_in(facts: Mapping[str, Any]) -> set[str]:
+    """Ids of the units that the facts of an order say are cancelled."""
+    units = facts.get("line_items", ())
+    return {str(unit.get("id")) for unit in units if unit.get("display_status") in CANCELLED}
 
 
 def explained(

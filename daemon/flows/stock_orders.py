@@ -1,8 +1,8 @@
 """Orders take stock the moment they are seen: the watcher of the orders flow that keeps the reservations.
 
 In the transaction that stages or finishes an order its units are reserved, handed on, or given back, and the SKUs
-behind them are marked to be worked out again; `rung` is called when any are. What a cancel gives back at TikTok comes on
-top of what TikTok accepted from us, so that is forgotten, and sent again.
+behind them are marked to be worked out again; `rung` is called when any are. What a cancel gives back at TikTok comes
+on top of what TikTok accepted from us, so that is forgotten, and sent again.
 """
 
 from __future__ import annotations

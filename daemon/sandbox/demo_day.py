@@ -50,6 +50,7 @@ class Fate(StrEnum):
     NEVER_PAID = "never paid"
 
 
+UNPAID_AT_FIRST = (Fate.PAID_LATE, Fate.NEVER_PAID)
 WEIGHTS = {
     Fate.SHIPPED: 54,
     Fate.APART: 10,
@@ -135,9 +136,13 @@ class Day:
         await self._until(at)
         rng, tiktok = self._rng, self._tiktok
         units: list[str | UnitSpec] = [self._unit() for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+        if (
+            fate in UNPAID_AT_FIRST
+        ):  # searches may leave out what a bundle is made of, and only paid orders are read whole
+            units = [rng.choice(SKUS) for _ in units]
         if fate is Fate.APART:
             units = [*rng.sample(SKUS, 3), rng.choice(SKUS)]
-        paid = fate not in (Fate.PAID_LATE, Fate.NEVER_PAID)
+        paid = fate not in UNPAID_AT_FIRST
         address = {"line1": OLD_STREET, "city": "Los Angeles"}
         buyer_id = str(FIRST_BUYER + rng.randrange(self._orders))
         order_id = tiktok.place_order(units, paid=paid, address=address, buyer_id=buyer_id)
