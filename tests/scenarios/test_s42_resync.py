@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.flows import resync
+from daemon.flows import resync_standing
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.settings.values import Buffer
 from tests.scenarios.stage import DAY, HOUR, MINUTE, fact, opened, play, status
@@ -31,7 +31,7 @@ async def ask(world: World) -> dict[str, object]:
     assert world.daemon is not None
     assert world.daemon.resync is not None
     now_ms = world.clock.now_ms()
-    answer = await world.parts.database.write(lambda tx: resync.request(tx, "test", now_ms))
+    answer = await world.parts.database.write(lambda tx: resync_standing.request(tx, "test", now_ms))
     world.daemon.resync.bell.ring()
     return answer
 
