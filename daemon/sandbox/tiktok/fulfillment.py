@@ -137,7 +137,7 @@ class Fulfillment:
         package.tracking_number, package.provider_id, package.provider_name = number, provider, name
         self._book.touch_package(package, ask.now_ms)
         for one in self._orders_in(package):
-            self._market.changed(one, ask.now_ms)
+            self._market.news.changed(one, ask.now_ms)
         return {}
 
     def detail(self, ask: Ask) -> dict[str, Any]:
