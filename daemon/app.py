@@ -59,9 +59,9 @@ class Daemon:
 
     @property
     def ready(self) -> bool:
-        """Store open, first polls over, both sides let us in."""
+        """Store open, first polls over, both sides let us in as far as orders and shipments need it."""
         polled = all(poller.ran_once for poller in self.pollers)
-        return self.started and polled and not self.parts.engine.connections.refused
+        return self.started and polled and not self.parts.engine.connections.refusals
 
     def stop(self) -> None:
         """Begin to stop; `run` returns when calls under way have ended."""

@@ -231,6 +231,10 @@ SELECT * FROM exceptions WHERE closed_at_ms IS NULL ORDER BY opened_at_ms, id LI
 -- name: exceptions_of_group
 SELECT * FROM exceptions WHERE group_key = ? ORDER BY id LIMIT ?;
 
+-- Whether it was said about this record before, open or closed.
+-- name: exception_of_group_before
+SELECT 1 FROM exceptions WHERE group_key = ? AND code = ? AND opened_at_ms < ? LIMIT 1;
+
 -- name: exceptions_expire
 DELETE FROM exceptions WHERE id IN (
     SELECT id FROM exceptions WHERE closed_at_ms IS NOT NULL AND closed_at_ms < ? LIMIT ?

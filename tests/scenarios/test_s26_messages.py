@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.conversations import Conversation
 from daemon.sandbox.tiktok.options import ALL_SCOPES
-from tests.scenarios.stage import DAY, HOUR, MINUTE, attempts, opened, play, row, shop, sql, standing, status
+from tests.scenarios.stage import DAY, HOUR, MINUTE, attempts, fulfill, opened, play, row, shop, sql, standing, status
 from tests.sim.world import World
 
 BOTH = {"ORDERS_MESSAGE": "Thanks {order_id}", "ORDERS_SEND_ORDER_CARD": "true"}
@@ -314,10 +314,23 @@ def test_a_missing_scope_is_said_once_asked_about_slowly_and_made_up_for(scope: 
         await world.live(HOUR)
         assert all(status(world, order_id) for order_id in orders), "the orders do not wait for it"
         assert sql(world, "SELECT count(*) FROM exceptions WHERE code = 'tiktok_scope'") == [(1,)]
-        assert set(opened(world)) == {"tiktok_scope"}
+        assert scope in opened(world)["tiktok_scope"]
+        assert world.daemon is not None
+        assert world.daemon.ready, "orders and shipments need nothing of it"
         assert len([call for call in world.tiktok.calls if call.code == 105005]) <= 70, "one probe a minute, no loop"
+        await world.live(10 * MINUTE)
+        world.tiktok.revoke_grant()
+        vital = tuple(one for one in ALL_SCOPES if one not in (scope, "seller.fulfillment.basic"))
+        await keeper.exchange(world.tiktok.issue_code(vital))
+        fulfill(world, orders[0])
+        await world.live(5 * MINUTE)
+        assert not world.daemon.ready
+        await world.live(2 * HOUR)
+        assert opened(world)["tiktok_scope"].count("seller.") == 2, "the exception names what is missing now"
+        assert not world.daemon.ready
         await keeper.exchange(world.tiktok.issue_code())
         await world.live(2 * HOUR)
+        assert world.daemon.ready
         assert len(said(world)) == 40
         assert len(world.tiktok.external.of_order) == 20
         assert opened(world) == {}
