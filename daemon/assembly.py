@@ -177,7 +177,7 @@ def followers_of(settings: Settings, clock: Clock, tiktok: TikTok) -> list[Sende
     """The flows without a source that are switched on."""
     asked, followers = follow_up_rules(settings), list[Sender]()
     if settings.orders == "pull" and (asked.text or asked.card):
-        followers.append(SendMessages(tiktok, clock, settings.orders_message))
+        followers.append(SendMessages(tiktok, clock, settings.orders_message, card=asked.card))
     if settings.orders == "pull" and asked.references:
         followers.append(WriteReferences(tiktok, clock))
     return followers

@@ -121,7 +121,14 @@ UPDATE outbox SET state = ?, queued = 1, due_at_ms = NULL, attempts = 0, reason 
 WHERE id = ?;
 
 -- name: outbox_close
-UPDATE outbox SET state = ?, queued = 0, due_at_ms = NULL, reason = ?, updated_at_ms = ?, finished_at_ms = ? WHERE id = ?;
+UPDATE outbox SET
+    state = ?, queued = 0, due_at_ms = NULL, staged = NULL, staged_due_ms = NULL, reason = ?, updated_at_ms = ?,
+    finished_at_ms = ?
+WHERE id = ?;
+
+-- name: outbox_waiting_of_flow
+SELECT id, key, group_key, flagged FROM outbox
+WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0 ORDER BY changed_at_ms LIMIT ?;
 
 -- After a crash: what a worker held may have taken effect.
 -- name: outbox_orphans

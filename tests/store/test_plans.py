@@ -37,6 +37,8 @@ BY_INDEX = {
     "outbox_expire": "outbox_finished",
     "outbox_orphans": "outbox_busy",
     "outbox_dead_of_flow": "outbox_open",
+    "outbox_waiting_of_flow": "outbox_open",
+    "exception_of_group_before": "exceptions_group",
     "journal_of_group": "journal_group",
     "journal_groups_of_key": "journal_key",
     "exceptions_of_group": "exceptions_group",
