@@ -26,6 +26,7 @@ from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
+from daemon.flows.cancelled_orders import CancelledOrders
 from daemon.flows.canceller import Canceller
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
@@ -121,7 +122,7 @@ def assemble(
         engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory())
     ships = next((flow for flow, _ in flows if isinstance(flow, PushFulfillments)), None)
     if ships is not None:
-        engine.watchers += (ships.strangers,)
+        engine.watchers += (ships.strangers, CancelledOrders())
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 

@@ -288,3 +288,13 @@ def drop_waiting(tx: Tx, flow: str, reason: str, now_ms: int, limit: int) -> int
             note(tx, flow, key, group, "dropped", said, now_ms)
             dropped += 1
     return dropped
+
+
+def drop_refused(tx: Tx, group: str, code: str, reason: str, now_ms: int) -> None:
+    """Drop the rows of a group that the other side refused with this code, and close their exceptions."""
+    for row_id, flow, key in tx.all("outbox_dead_of_group", (group, code)):
+        end = after(State.DEAD, Event.DROP)
+        close_kind(tx, flow, key, Kind.SEND, now_ms, reason)
+        tx.run("outbox_close", (end.value, reason, now_ms, now_ms, row_id))
+        book(tx, flow, State.DEAD, end)
+        note(tx, flow, key, group, "dropped", reason, now_ms)

@@ -140,6 +140,9 @@ UPDATE outbox SET state = ?, queued = 1, busy = 0, due_at_ms = NULL, reason = ? 
 -- name: outbox_dead_of_flow
 SELECT key FROM outbox WHERE flow = ? AND state = 'dead' AND finished_at_ms IS NULL AND busy = 0 LIMIT ?;
 
+-- name: outbox_dead_of_group
+SELECT id, flow, key FROM outbox WHERE group_key = ? AND state = 'dead' AND code = ?;
+
 -- name: outbox_oldest
 SELECT min(changed_at_ms) FROM outbox WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0;
 

@@ -37,6 +37,7 @@ BY_INDEX = {
     "outbox_expire": "outbox_finished",
     "outbox_orphans": "outbox_busy",
     "outbox_dead_of_flow": "outbox_open",
+    "outbox_dead_of_group": "outbox_group",
     "outbox_waiting_of_flow": "outbox_open",
     "exception_of_group_before": "exceptions_group",
     "journal_of_group": "journal_group",
