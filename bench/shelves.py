@@ -5,15 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from bench.shop import Shop
 from daemon.core.jsontext import digest, dumps
 from daemon.core.reading import iso_as_ms
 from daemon.core.stock import StockRules
-from daemon.flows import resync
-from daemon.flows.resync import Standing
+from daemon.flows import resync_standing
+from daemon.flows.resync_marking import RULES, fingerprint
+from daemon.flows.resync_standing import Standing
+from daemon.flows.stock_marks import FACT as MARKS
 from daemon.sandbox.tiktok.goods import Sku
 from daemon.sandbox.tiktok.logistics import MAIN_WAREHOUSE
 from daemon.store.migrate import migrate
@@ -71,12 +72,12 @@ def fill(path: Path, shop: Shop, skus: int, places: Sequence[str]) -> None:
     store.executemany(f"INSERT INTO outbox ({COLUMNS}) VALUES ({marks})", _rows(listed, total, now_ms))
     store.execute("INSERT INTO tally VALUES ('inventory', 'done', ?)", (skus,))
     store.execute("INSERT INTO cursors VALUES ('inventory', ?, ?)", (str(now_ms), now_ms))
-    stood = Standing(resync.DONE, "", now_ms, sends=False, number=0, ended_at_ms=now_ms)
-    rules: Any = SimpleNamespace(rules=StockRules())
+    stood = Standing(resync_standing.DONE, "", now_ms, sends=False, number=0, ended_at_ms=now_ms)
     known = {
+        MARKS: {"read_to_ms": now_ms, "integration": ""},
         "stock_source": {"confirmed_at_ms": now_ms, "failing_since_ms": None},
-        resync.FACT: stood.public(),
-        resync.RULES: resync._rules(rules),
+        resync_standing.FACT: stood.public(),
+        RULES: fingerprint(StockRules()),
     }
     store.executemany("INSERT INTO facts VALUES (?, ?, ?)", ((n, dumps(v), now_ms) for n, v in known.items()))
     store.execute("COMMIT")

@@ -43,6 +43,7 @@ from daemon.flows.send_messages import SendMessages
 from daemon.flows.shipping_calls import ShippingRules
 from daemon.flows.stock_history import StockHistory
 from daemon.flows.stock_orders import StockOfOrders
+from daemon.flows.stock_places import WarehousesWatched
 from daemon.flows.strangers import Strangers
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
@@ -119,7 +120,7 @@ def assemble(
     flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
     stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
     if stock is not None:
-        engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory())
+        engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory(), WarehousesWatched(stock.bell.ring))
     ships = next((flow for flow, _ in flows if isinstance(flow, PushFulfillments)), None)
     if ships is not None:
         engine.watchers += (ships.strangers, CancelledOrders())
@@ -159,7 +160,8 @@ def flows_of(
         flows.append((fulfillments, "pipe17"))
     if settings.inventory == "push":
         every = settings.inventory_every
-        flows.append((PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every), "pipe17"))
+        stock = PushInventory(database, tiktok, pipe17, clock, stock_rules(settings), every, ownership)
+        flows.append((stock, "pipe17"))
     if both_ways:
         canceller = Canceller(tiktok, pipe17, clock, Lane.CANCELLATIONS, ships=ships)
         cancellations = PushCancellations(pipe17, canceller, clock, settings.orders_every, ownership)

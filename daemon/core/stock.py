@@ -1,7 +1,8 @@
 """How many units of a SKU TikTok may sell: the arithmetic of stock, and what is done when part of it is not known.
 
     quantity = onHand - committed + future - committedFuture, summed over the locations in play,
-               - INVENTORY_BUFFER - units of TikTok orders that Pipe17 has not committed yet
+               - INVENTORY_BUFFER - what Pipe17 keeps back for us (`bufferInventory` of the product)
+               - units of TikTok orders that Pipe17 has not committed yet
 
 never below 0 and never above `MOST`. What is published is absolute and names every warehouse of the SKU (contract 3.1):
 
@@ -148,19 +149,21 @@ def plan_stock(
     rules: StockRules,
     now_ms: int,
     *,
+    kept_back: int = 0,
     blind: bool = False,
 ) -> Publish | Withhold:
     """What is to be published for one SKU.
 
     `reserved`: units of TikTok orders that Pipe17 has not committed. `last`: what TikTok has, by warehouse (None: not
-    known). `blind`: a location in play has never been read to its end, so figures may exist that nobody has seen.
+    known). `kept_back`: units that the product in Pipe17 keeps back from us. `blind`: Pipe17's stock or its products
+    have never been read to their end, so figures may exist that nobody has seen.
     """
     if not shelf.warehouses:
         return Withhold(Why.NO_WAREHOUSE)
     counted = [one for one in figures if rules.counts(one.location)]
     if not counted:
         return Withhold(Why.UNKNOWN)
-    wanted = _spread(counted, shelf, reserved, rules)
+    wanted = _spread(counted, shelf, max(reserved, 0) + max(kept_back, 0), rules)
     doubtful = [one for one in counted if not one.certain]
     if not doubtful and not blind:
         return Publish(tuple(wanted.items()))
@@ -173,7 +176,7 @@ def plan_stock(
     return Publish(tuple(lowered.items()), partial=True)
 
 
-def _spread(counted: Sequence[Figures], shelf: Shelf, reserved: int, rules: StockRules) -> dict[str, int]:
+def _spread(counted: Sequence[Figures], shelf: Shelf, taken_off: int, rules: StockRules) -> dict[str, int]:
     """The quantity of every warehouse of the shelf."""
     found = dict.fromkeys(shelf.warehouses, 0)
     for one in counted:
@@ -182,7 +185,7 @@ def _spread(counted: Sequence[Figures], shelf: Shelf, reserved: int, rules: Stoc
             found[warehouse] += one.sellable
     missing = -sum(quantity for quantity in found.values() if quantity < 0)
     found = {warehouse: max(quantity, 0) for warehouse, quantity in found.items()}
-    owed = missing + max(reserved, 0) + rules.kept_back(sum(found.values()) - missing)
+    owed = missing + taken_off + rules.kept_back(sum(found.values()) - missing)
     for warehouse in sorted(found, key=lambda name: (-found[name], name)):
         taken = min(owed, found[warehouse])
         found[warehouse] -= taken

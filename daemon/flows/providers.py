@@ -32,7 +32,7 @@ class Providers:
         known = self._lists.get(key)
         if known is not None and now_s - known[0] < (FRESH if fresh else KEPT).total_seconds():
             return known[1]
-        providers = await self._tiktok.shipping_providers(
+        providers = await self._tiktok.logistics.providers(
             delivery_option_id, warehouse_region=shop.region, buyer_region=buyer_region
         )
         self._lists[key] = (now_s, providers)

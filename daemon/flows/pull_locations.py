@@ -68,8 +68,8 @@ class PullLocations:
         return await self._page(self._clock.now_ms(), None, frozenset(keys))
 
     async def _page(self, now_ms: int, cursor: str | None, only: frozenset[str] | None) -> Page:
-        rows: list[Mapping[str, Any]] = list(await self._tiktok.warehouses())
-        platform = await self._tiktok.platform_warehouses()
+        rows: list[Mapping[str, Any]] = list(await self._tiktok.logistics.warehouses())
+        platform = await self._tiktok.logistics.platform_warehouses()
         known = await self._database.write(links.warehouses)
         if not rows and any(one.effect_status != GONE for one in known):
             raise BadShape("warehouses", f"none are shown, though the shop had {len(known)}")

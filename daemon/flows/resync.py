@@ -1,14 +1,12 @@
 """Forced resync: every level is read from Pipe17 again and sent to TikTok again, behind everything that happens now.
 
     reading   a sweep of Pipe17's whole inventory, in the lowest lane (the same sweep runs by itself once a day)
-    marking   the link table, stretch by stretch: what TikTok has accepted is queued once more, behind everything
-              else. A level that differs by now was marked when it was read and goes the usual way, past the guard;
-              when the INVENTORY_... settings have changed, every SKU is worked out anew
+    marking   the link table, stretch by stretch (resync_marking.py)
     sending   until the last late row is gone; the outbox does that
 
-Where it stands is the fact `resync` and commits with every step, so a kill -9 costs one page. One at a time: another
-request joins the one under way. A restart asks for one (INVENTORY_RESYNC_ON_START), but only a restart that somebody
-asked for: after a crash the daemon goes on with what was under way and starts nothing, however often it crashes.
+Where it stands (resync_standing.py) commits with every step, so a kill -9 costs one page. A restart asks for one
+(INVENTORY_RESYNC_ON_START), but only a restart that somebody asked for: after a crash the daemon goes on with what was
+under way and starts nothing, however often it crashes.
 
 A sweep that shows nothing at all while levels are known changes nothing, is shown, and is repeated. Rows that a sweep
 does not show are asked for by SKU; those that stay away are missing, which is not zero.
@@ -17,120 +15,37 @@ does not show are asked for by SKU; those that stay away are missing, which is n
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from daemon.apis.pipe17.client import Pipe17
 from daemon.core.findings import Finding
-from daemon.core.jsontext import digest
 from daemon.core.lanes import Lane
-from daemon.core.lifecycle import Event, State
-from daemon.core.lifecycle import after as after_state
 from daemon.core.reading import BadShape
 from daemon.core.spans import milliseconds
 from daemon.errors import ApiError
+from daemon.flows import resync_standing
 from daemon.flows.connections import note_failure
 from daemon.flows.engine import Engine, Signal
-from daemon.flows.push_inventory import DEACTIVATED, RESYNCED, PushInventory
+from daemon.flows.push_inventory import PushInventory
+from daemon.flows.resync_marking import AT_ONCE, RULES, fingerprint, mark_stretch
+from daemon.flows.resync_standing import DONE, FACT, MARKING, READING, SENDING, Standing, find
 from daemon.flows.stock_reader import NAME
 from daemon.store import exceptions, facts, levels, links
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind as Opened
-from daemon.store.levels import Cause
 from daemon.store.outbox import LATE_MS
 
 log = logging.getLogger("daemon.resync")
 
-FACT = "resync"
 BOOT = "inventory_boot"
 EMPTY = "inventory_source_empty"
-RULES = "stock_rules"
-READING, MARKING, SENDING, DONE = "reading", "marking", "sending", "done"
-AT_ONCE = 500
 SWEEP_EVERY = timedelta(days=1)
 RETRY_S = 15.0
 LOOK_AGAIN_S = 1.0
 IDLE_S = 600.0
 _LATE_FROM_MS = LATE_MS // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a resync, or a sweep alone, stands."""
-
-    phase: str
-    by: str
-    asked_at_ms: int
-    sends: bool
-    """False: a sweep alone, nothing is sent again."""
-    number: int
-    """Of the sweep; rows that it reads carry it."""
-    read: int = 0
-    """Rows of Pipe17 read so far; where the sweep goes on."""
-    position: str = ""
-    """The last SKU id that was marked."""
-    total: int = 0
-    marked: int = 0
-    skipped: int = 0
-    """SKUs whose stock is not ours to send, pre-owned ones among them."""
-    left: int = 0
-    """Late rows that wait to be sent."""
-    ended_at_ms: int | None = None
-    problem: str = ""
-
-    @property
-    def ended(self) -> bool:
-        return self.phase == DONE
-
-    @property
-    def percent(self) -> int:
-        """Of the SKUs, how many were sent again; 100 only at the end."""
-        if self.ended:
-            return 100
-        sent = self.marked + self.skipped - self.left
-        return min(max(sent * 100 // self.total, 0), 99) if self.total else 0
-
-    def public(self) -> dict[str, Any]:
-        """As it is stored and shown."""
-        return {
-            "phase": self.phase,
-            "percent": self.percent,
-            "by": self.by,
-            "asked_at_ms": self.asked_at_ms,
-            "sends": self.sends,
-            "number": self.number,
-            "read": self.read,
-            "position": self.position,
-            "total": self.total,
-            "marked": self.marked,
-            "skipped": self.skipped,
-            "left": self.left,
-            "ended_at_ms": self.ended_at_ms,
-            "problem": self.problem,
-        }
-
-
-def find(tx: Tx) -> Standing | None:
-    """The last one."""
-    known = facts.get(tx, FACT)
-    return None if not known else Standing(**{name: value for name, value in known.items() if name != "percent"})
-
-
-def request(tx: Tx, by: str, now_ms: int) -> dict[str, Any]:
-    """Ask for a resync; `started` is false when one is under way, which then does it.
-
-    The daemon wakes its loop afterwards: `resync.bell.ring()`.
-    """
-    known = find(tx)
-    if known is not None and not known.ended and known.sends:
-        text = f"already running, {known.percent} %"
-        return {"started": False, "text": text, "resync": known.public()}
-    number = 1 if known is None else known.number + (1 if known.ended else 0)
-    read = known.read if known is not None and not known.ended else 0
-    asked = Standing(READING, by, now_ms, sends=True, number=number, read=read, total=links.count(tx))
-    facts.put(tx, FACT, asked.public(), now_ms)
-    return {"started": True, "text": "started", "resync": asked.public()}
 
 
 class Resync:
@@ -151,11 +66,11 @@ class Resync:
             clean = (facts.get(tx, BOOT) or {"clean": True})["clean"]
             facts.put(tx, BOOT, {"clean": False}, now_ms)
             known_rules = facts.get(tx, RULES)
-            other_rules = known_rules is not None and known_rules != _rules(self._flow)
+            other_rules = known_rules is not None and known_rules != fingerprint(self._flow.rules)
             if levels.any_known(tx) and (other_rules or (self._on_start and clean)):
-                request(tx, "changed settings" if other_rules else "restart", now_ms)
+                resync_standing.request(tx, "changed settings" if other_rules else "restart", now_ms)
             if known_rules is None:
-                facts.put(tx, RULES, _rules(self._flow), now_ms)
+                facts.put(tx, RULES, fingerprint(self._flow.rules), now_ms)
             known = find(tx)
             self._flow.reader.sweep_number = 0 if known is None else known.number
 
@@ -164,7 +79,7 @@ class Resync:
     async def ask(self, by: str) -> dict[str, Any]:
         """A person asks for one."""
         now_ms = self._engine.clock.now_ms()
-        answer = await self._engine.database.write(lambda tx: request(tx, by, now_ms))
+        answer = await self._engine.database.write(lambda tx: resync_standing.request(tx, by, now_ms))
         self.bell.ring()
         return answer
 
@@ -224,6 +139,8 @@ class Resync:
         reader.sweep_number = standing.number
         await self._engine.connections.opened()
         read = standing.read
+        if not read:
+            await self._flow.marks.whole(self._pipe17)
         async for rows in reader.pages(self._pipe17, None, skip=read):
             if not rows and not read:
                 return await self._nothing_shown()
@@ -269,11 +186,10 @@ class Resync:
                 return False
             last, count = tx.one("resync_stretch", (standing.position, AT_ONCE))
             if not count:
-                facts.put(tx, RULES, _rules(self._flow), now_ms)
+                facts.put(tx, RULES, fingerprint(self._flow.rules), now_ms)
                 facts.put(tx, FACT, replace(standing, phase=SENDING, total=links.count(tx)).public(), now_ms)
                 return False
-            again = _again if facts.get(tx, RULES) == _rules(self._flow) else _worked_out_anew
-            marked = again(tx, standing.position, last, now_ms)
+            marked = mark_stretch(tx, self._flow.rules, standing.position, last, now_ms)
             now = replace(
                 standing,
                 position=last,
@@ -292,7 +208,8 @@ class Resync:
     async def _watch(self, standing: Standing) -> bool:
         """True when the last late row is gone."""
         now_ms = self._engine.clock.now_ms()
-        left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (NAME, _from(now_ms)))[0]))
+        late = (NAME, _from(now_ms))
+        left = await self._engine.database.write(lambda tx: int(tx.one("outbox_late_count", (*late, *late))[0]))
         if left:
             await self._keep(left=left, problem="")
             await self.bell.wait(LOOK_AGAIN_S if left < 100 else 5 * LOOK_AGAIN_S)
@@ -316,42 +233,6 @@ class Resync:
     async def _hindered(self, problem: str) -> None:
         log.warning("the resync waits: %s", problem, extra={"flow": NAME})
         await self._keep(problem=problem[:500])
-
-
-def _again(tx: Tx, after: str, last: str, now_ms: int) -> int:
-    """Queue what TikTok has accepted once more, and have looked at what was never sent; how many SKUs."""
-    rank_ms = now_ms + LATE_MS
-    done, ready = State.DONE.value, after_state(State.DONE, Event.NEWER_READY)
-    again = tx.run(
-        "resync_again",
-        (ready.value, rank_ms, RESYNCED, now_ms, now_ms, NAME, after, last, done, DEACTIVATED),
-    ).rowcount
-    tx.moves[NAME, State.DONE] -= again
-    tx.moves[NAME, ready] += again
-    marked = tx.run("resync_never_sent", (now_ms, Cause.RESYNC.value, after, last, NAME)).rowcount
-    return again + marked
-
-
-def _worked_out_anew(tx: Tx, after: str, last: str, now_ms: int) -> int:
-    """The settings have changed: sent again, and each looked at, for its level may be another."""
-    again = _again(tx, after, last, now_ms)
-    for link in links.after(tx, after, AT_ONCE):
-        if link.sku_id <= last and link.gone_at_ms is None:
-            levels.mark_id(tx, link.sku_id, Cause.RESYNC, now_ms)
-    return again
-
-
-def _rules(flow: PushInventory) -> str:
-    """Fingerprint of the settings that decide about quantities."""
-    rules = flow.rules
-    chosen = None if rules.skus is None else sorted(rules.skus)
-    places = [
-        rules.location,
-        rules.total_to_default,
-        sorted(rules.location_map.items()),
-        sorted(rules.locations_except),
-    ]
-    return digest([*places, chosen, rules.buffer_units, str(rules.buffer_share)])
 
 
 def _from(now_ms: int) -> int:

@@ -18,8 +18,9 @@ from daemon.core.links import Kind
 from daemon.core.owed import Change, Done, Outcome, Owed, Settled, Wanted
 from daemon.flows.engine import StoredRows
 from daemon.flows.poller import stage_change
-from daemon.flows.push_inventory import NAME, ROWS
 from daemon.flows.stock_plan import accepted
+from daemon.flows.stock_reader import NAME
+from daemon.flows.stock_wanted import ROWS
 from daemon.store import links
 from daemon.store.database import Tx
 from daemon.store.outbox import Moved

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.apis.pipe17.assumptions import BUFFER_IS_NOT_IN_THE_ROWS
 from daemon.core.links import PLATFORM_TYPE, Kind
 from daemon.core.owed import Owed
 from daemon.core.stock import Publish, StockRules, Withhold, plan_stock, shelf_of
+from daemon.flows.stock_marks import read_once
 from daemon.flows.stock_reader import Sight, sight
-from daemon.store import levels, links, reservations
+from daemon.store import levels, links, marks, reservations
 from daemon.store.database import Tx
 from daemon.store.links import Link
 
@@ -47,6 +49,7 @@ class Planner:
         self._rules = rules
         self._now_ms = now_ms
         self.sight: Sight = sight(tx)
+        self._marks_known = read_once(tx)
         self._certain = self.sight.certain(now_ms, fresh)
         self._closed = {one.id for one in known if not one.usable}
         self._platform = {one.id for one in known if one.type == PLATFORM_TYPE}
@@ -57,9 +60,10 @@ class Planner:
         drop = self.why_not(link)
         if drop:
             return WorkedOut(link, drop=drop)
-        before = accepted(row)
-        if before is None:
-            before = {place: units for place, units in link.warehouses if place not in self._closed}
+        pushed = accepted(row)
+        had = dict(link.warehouses) if pushed is None else pushed
+        # what lies in a closed warehouse is not sold: leaving it out takes nothing to zero
+        before = {place: units for place, units in had.items() if place not in self._closed}
         shelf = shelf_of([place for place, _ in link.warehouses if place not in self._closed], self._default)
         confirmed_ms = self.sight.confirmed_at_ms
         rows = levels.of_sku(self._tx, link.seller_sku)
@@ -71,7 +75,8 @@ class Planner:
             before,
             self._rules,
             self._now_ms,
-            blind=confirmed_ms is None,
+            kept_back=marks.buffer_units(self._tx, link) if BUFFER_IS_NOT_IN_THE_ROWS.value else 0,
+            blind=confirmed_ms is None or not self._marks_known,
         )
         return WorkedOut(link, plan, before)
 

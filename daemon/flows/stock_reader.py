@@ -128,7 +128,7 @@ class StockReader:
         sku = await self._database.write(levels.some_sku)
         if not sku:
             return False
-        page = await pipe17.inventory(skus=[sku], count=1, location_id=self._rules.location)
+        page = await pipe17.inventory(skus=[sku], count=COUNT, location_id=self._rules.location)
         return not page.rows
 
     async def named(self, pipe17: Pipe17, row_ids: Sequence[str]) -> set[str]:

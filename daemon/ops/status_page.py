@@ -128,7 +128,7 @@ def _flows(status: dict[str, Any], now_ms: int) -> str:
     rows = []
     for flow, one in status["flows"].items():
         oldest = times.span(max(one["oldest_ms"].values())) if one["oldest_ms"] else ""
-        read = times.ago(one["last_success_at_ms"], now_ms)
+        read = "" if one["last_success_at_ms"] is None else times.ago(one["last_success_at_ms"], now_ms)
         counts = [str(one["backlog"].get(state, 0)) for state in STATES]
         deadline = times.due(one["nearest_deadline_at_ms"], now_ms)
         rows.append((flow, read, *counts, oldest, deadline, str(one["done"]), one["problem"]))

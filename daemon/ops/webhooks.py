@@ -230,7 +230,7 @@ class Registration:
         done: list[str] = []
         problem: ApiError | None = None
         try:
-            registered = await self._tiktok.webhooks()
+            registered = await self._tiktok.registrations.addresses()
             for event in self._events:
                 if registered.get(event) != self._address:
                     problem = await self._set(event, done) or problem
@@ -247,7 +247,7 @@ class Registration:
     async def _set(self, event: str, done: list[str]) -> ApiError | None:
         """Register one event; a refusal of this one is no reason to do without the others."""
         try:
-            await self._tiktok.set_webhook(event, self._address)
+            await self._tiktok.registrations.set(event, self._address)
         except ApiError as error:
             if not isinstance(error.verdict, Rejected):
                 raise

@@ -25,12 +25,20 @@ class Link:
     seller_sku: str
     status: str
     """The product's status in TikTok's words; `DEACTIVATED` when the SKU itself is switched off."""
-    kind: Kind
+    kind_seen: Kind
+    """What TikTok says it is."""
     warehouses: tuple[tuple[str, int], ...]
     """(warehouse id, quantity as last seen)."""
     pipe17_product_id: str
     seen_at_ms: int
     gone_at_ms: int | None
+    marked_preowned: bool = False
+    """Somebody marked it so in Pipe17 (store/marks.py)."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is: a mark in Pipe17 makes a piece of its own of what TikTok takes for a usual SKU."""
+        return Kind.PREOWNED if self.marked_preowned and self.kind_seen is Kind.NORMAL else self.kind_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +114,8 @@ def put(tx: Tx, seen: SkuSeen, now_ms: int) -> tuple[str, ...]:
 def _says_more_of_stock(before: Link, seen: SkuSeen) -> bool:
     """Whether the quantity of the SKU must be worked out again (store/levels.py)."""
     places = {place for place, _ in before.warehouses} != {place for place, _ in seen.warehouses}
-    kind = before.kind if seen.kind is Kind.NORMAL and before.kind is not Kind.PREOWNED else seen.kind
-    known = (before.product_id, before.seller_sku, before.status, before.kind)
+    kind = before.kind_seen if seen.kind is Kind.NORMAL and before.kind_seen is not Kind.PREOWNED else seen.kind
+    known = (before.product_id, before.seller_sku, before.status, before.kind_seen)
     return places or known != (seen.product_id, seen.seller_sku, seen.status, kind)
 
 
@@ -175,9 +183,17 @@ def warehouses(tx: Tx) -> list[Warehouse]:
 
 
 def put_warehouse(tx: Tx, seen: WarehouseSeen, now_ms: int) -> None:
-    """A warehouse as a reading shows it; its location stays."""
+    """A warehouse as a reading shows it; its location stays.
+
+    One that takes stock now, or takes none any more, has the SKUs kept there looked at (flows/stock_places.py).
+    """
+    before = warehouse(tx, seen.id)
     values = (seen.id, seen.name, seen.type, seen.sub_type, seen.effect_status, int(seen.is_default), now_ms)
     tx.run("warehouse_put", values)
+    after = warehouse(tx, seen.id)
+    had = (True, False) if before is None else (before.usable, before.is_default)
+    if after is not None and had != (after.usable, after.is_default):
+        tx.run("warehouse_changed", (seen.id, now_ms))
 
 
 def located(tx: Tx, warehouse_id: str, location_id: str) -> None:
@@ -186,9 +202,10 @@ def located(tx: Tx, warehouse_id: str, location_id: str) -> None:
 
 
 def _link(row: Sequence[Any]) -> Link:
-    sku_id, product_id, seller_sku, status, kind, places, pipe17_product_id, seen_at_ms, gone_at_ms = row
+    sku_id, product_id, seller_sku, status, kind, places, pipe17_product_id, seen_at_ms, gone_at_ms, marked = row
     levels = tuple((str(item["id"]), int(item["quantity"])) for item in loads(places))
-    return Link(sku_id, product_id, seller_sku, status, Kind(kind), levels, pipe17_product_id, seen_at_ms, gone_at_ms)
+    seen = (sku_id, product_id, seller_sku, status, Kind(kind), levels, pipe17_product_id, seen_at_ms, gone_at_ms)
+    return Link(*seen, marked_preowned=bool(marked))
 
 
 def _warehouse(row: Sequence[Any]) -> Warehouse:

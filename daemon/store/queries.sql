@@ -339,6 +339,16 @@ ON CONFLICT (product_id) DO UPDATE SET
     gone_at_ms = NULL
 WHERE products.version_ms <= excluded.version_ms;
 
+-- name: mark_get
+SELECT preowned, buffer_units FROM marks WHERE sku = ?;
+
+-- name: mark_put
+INSERT INTO marks (sku, preowned, buffer_units) VALUES (?, ?, ?)
+ON CONFLICT (sku) DO UPDATE SET preowned = excluded.preowned, buffer_units = excluded.buffer_units;
+
+-- name: mark_drop
+DELETE FROM marks WHERE sku = ?;
+
 -- name: product_seen
 UPDATE products SET seen_at_ms = ?, gone_at_ms = NULL WHERE product_id = ?;
 
@@ -350,20 +360,24 @@ UPDATE products SET gone_at_ms = ?, stamp = '' WHERE product_id = ? AND gone_at_
 SELECT product_id FROM products WHERE gone_at_ms IS NULL AND seen_at_ms < ? ORDER BY seen_at_ms LIMIT ?;
 
 -- name: link_get
-SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms,
+    EXISTS (SELECT 1 FROM marks WHERE marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1)
 FROM links WHERE sku_id = ?;
 
 -- name: links_by_seller_sku
-SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms,
+    EXISTS (SELECT 1 FROM marks WHERE marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1)
 FROM links WHERE seller_sku = ? AND seller_sku <> '' AND gone_at_ms IS NULL ORDER BY sku_id;
 
 -- name: links_by_product
-SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms,
+    EXISTS (SELECT 1 FROM marks WHERE marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1)
 FROM links WHERE product_id = ? ORDER BY sku_id;
 
 -- Every link in the order of SKU ids, one page after the other; the gone ones are left out.
 -- name: links_after
-SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms
+SELECT sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms,
+    EXISTS (SELECT 1 FROM marks WHERE marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1)
 FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?;
 
 -- name: links_count
@@ -405,6 +419,20 @@ VALUES (?, ?, ?, ?, ?, ?, '', ?)
 ON CONFLICT (id) DO UPDATE SET
     name = excluded.name, type = excluded.type, sub_type = excluded.sub_type, effect_status = excluded.effect_status,
     is_default = excluded.is_default, seen_at_ms = excluded.seen_at_ms;
+
+-- A change is looked at from the first SKU on, also when an earlier one of the warehouse is not through yet.
+-- name: warehouse_changed
+INSERT INTO warehouse_changes (warehouse_id, position, changed_at_ms) VALUES (?, '', ?)
+ON CONFLICT (warehouse_id) DO UPDATE SET position = '', changed_at_ms = excluded.changed_at_ms;
+
+-- name: warehouse_change_next
+SELECT warehouse_id, position FROM warehouse_changes ORDER BY warehouse_id LIMIT 1;
+
+-- name: warehouse_change_at
+UPDATE warehouse_changes SET position = ? WHERE warehouse_id = ?;
+
+-- name: warehouse_change_done
+DELETE FROM warehouse_changes WHERE warehouse_id = ?;
 
 -- name: warehouse_located
 UPDATE warehouses SET location_id = ? WHERE id = ?;
@@ -547,13 +575,18 @@ SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS N
 UPDATE outbox SET state = ?, queued = 1, finished_at_ms = NULL, accepted_digest = '', rank_ms = ?, reason = ?,
     changed_at_ms = ?, updated_at_ms = ?, attempts = 0
 WHERE flow = ? AND key > ? AND key <= ? AND state = ? AND busy = 0 AND digest <> ?
-    AND NOT EXISTS (SELECT 1 FROM stock_changes WHERE stock_changes.sku_id = outbox.key);
+    AND NOT EXISTS (SELECT 1 FROM stock_changes WHERE stock_changes.sku_id = outbox.key)
+    AND NOT EXISTS (
+        SELECT 1 FROM links JOIN marks ON marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1
+        WHERE links.sku_id = outbox.key
+    );
 
 -- SKUs of that stretch that were never sent: perhaps they can be now.
 -- name: resync_never_sent
 INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect)
 SELECT sku_id, ?, ?, 0, '' FROM links
 WHERE sku_id > ? AND sku_id <= ? AND gone_at_ms IS NULL AND kind = 'normal'
+    AND NOT EXISTS (SELECT 1 FROM marks WHERE marks.sku IN (links.seller_sku, links.product_id) AND marks.preowned = 1)
     AND NOT EXISTS (SELECT 1 FROM stock_changes WHERE stock_changes.sku_id = links.sku_id)
     AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.flow = ? AND outbox.key = links.sku_id);
 
@@ -564,7 +597,8 @@ SELECT max(sku_id), count(*) FROM (
 
 -- Rows of a flow that wait behind everything else (LATE_MS).
 -- name: outbox_late_count
-SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?;
+SELECT (SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >= ?)
+    + (SELECT count(*) FROM outbox WHERE flow = ? AND busy = 1 AND queued = 0 AND rank_ms >= ?);
 
 -- name: exceptions_of_code
 SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;

@@ -95,7 +95,7 @@ async def test_stock_is_asked_by_skus_or_by_products_within_the_bounds():
 async def test_platform_warehouses_are_asked_only_with_their_scope():
     path = "/fbt/202408/warehouses"
     rig = tiktok_rig({path: ok({"warehouses": [{"fbt_warehouse_id": "9"}]})}, stored=pair())
-    assert await rig.tiktok.platform_warehouses() == []
+    assert await rig.tiktok.logistics.platform_warehouses() == []
     assert rig.wire.calls(path) == []
 
 

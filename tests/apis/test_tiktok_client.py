@@ -105,12 +105,12 @@ async def test_every_call_carries_a_signature_that_fits_and_a_get_signs_no_body(
     await mark(rig)
     await client.ship_package("1200000000000095871", "JX1", "68")
     assert (await client.package("1153132168123859123"))["package_id"] == "1153132168123859123"
-    assert await client.webhooks() == {"PACKAGE_UPDATE": "https://c.test/w"}
-    await client.set_webhook("PACKAGE_UPDATE", "https://c.test/w")
-    await client.delete_webhook("PACKAGE_UPDATE")
-    assert await client.warehouses() == [{"id": "7"}]
+    assert await client.registrations.addresses() == {"PACKAGE_UPDATE": "https://c.test/w"}
+    await client.registrations.set("PACKAGE_UPDATE", "https://c.test/w")
+    await client.registrations.delete("PACKAGE_UPDATE")
+    assert await client.logistics.warehouses() == [{"id": "7"}]
     assert (await client.prerequisites())[0]["check_item"] == "SHOP_TAX"
-    providers = await client.shipping_providers("70", warehouse_region="DE", buyer_region="FR")
+    providers = await client.logistics.providers("70", warehouse_region="DE", buyer_region="FR")
     assert providers == (Provider(USPS, "USPS"),)
     for call in rig.wire.seen:
         assert call.query["sign"] == resign(call), call.path
@@ -414,7 +414,7 @@ async def test_no_credential_shows_in_the_errors_of_a_call():
 async def test_what_is_signed_is_made_once_and_holds_every_character():
     seen = []
     rig = tiktok_rig({WEBHOOKS: lambda call: seen.append(call) or ok({})})
-    await rig.tiktok.set_webhook("PACKAGE_UPDATE", "https://gß.test/🙂")
+    await rig.tiktok.registrations.set("PACKAGE_UPDATE", "https://gß.test/🙂")
     assert json.loads(seen[0].body)["address"] == "https://gß.test/🙂"
     assert "🙂".encode() in seen[0].body
     assert seen[0].query["sign"] == resign(seen[0])
@@ -426,8 +426,8 @@ async def test_every_read_of_another_shape_is_an_error_with_the_name_of_the_memb
     cases = [
         (DETAIL, lambda client: client.order_details([ORDER])),
         (PACKAGE, lambda client: client.package("1153132168123859123")),
-        (option, lambda client: client.shipping_providers("70")),
-        (WEBHOOKS, lambda client: client.webhooks()),
+        (option, lambda client: client.logistics.providers("70")),
+        (WEBHOOKS, lambda client: client.registrations.addresses()),
         (SHOPS, lambda client: client.authorized_shops()),
     ]
     for path, read in cases:
@@ -436,7 +436,7 @@ async def test_every_read_of_another_shape_is_an_error_with_the_name_of_the_memb
         assert error.verdict == Retry("shape"), path
         assert "data" in error.message
     rig = tiktok_rig({option: ok({"shipping_providers": [{"id": USPS}]})})
-    assert "name" in (await failure(rig.tiktok.shipping_providers("70"))).message
+    assert "name" in (await failure(rig.tiktok.logistics.providers("70"))).message
 
 
 @virtual

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from daemon.apis.pipe17.assumptions import ASSUMPTIONS as OF_PIPE17
 from daemon.apis.tiktok.assumptions import ASSUMPTIONS as OF_TIKTOK
-from daemon.ops.cures import BY_BEGINNING, CURES, UNNAMED, Cure
+from daemon.ops.cure import Cure
+from daemon.ops.cures import BY_BEGINNING, CURES, UNNAMED
 from daemon.settings import readme_table
 
 ROOT = Path(__file__).parents[2]

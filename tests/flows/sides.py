@@ -143,7 +143,11 @@ class TikTokSide(_Side):
         self._call("details", tuple(ids))
         return [copy.deepcopy(self.orders[one]) for one in ids if one in self.orders]
 
-    async def shipping_providers(self, delivery_option_id: str, **regions: str) -> Sequence[Provider]:
+    @property
+    def logistics(self) -> TikTokSide:
+        return self
+
+    async def providers(self, delivery_option_id: str, **regions: str) -> Sequence[Provider]:
         self._call("providers", (delivery_option_id, regions))
         return self.provider_lists.pop(0) if len(self.provider_lists) > 1 else self.provider_lists[0]
 

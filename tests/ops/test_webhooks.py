@@ -214,24 +214,24 @@ class TestRegistration:
         tiktok = house.running.daemon.parts.tiktok
         registration = Registration(tiktok, "http://localhost:2", {"orders"})
         assert await registration.once()
-        await tiktok.set_webhook("PACKAGE_UPDATE", "http://localhost:3/elsewhere")
+        await tiktok.registrations.set("PACKAGE_UPDATE", "http://localhost:3/elsewhere")
         before = len(house.sides.tiktok.called("webhooks.set"))
         assert await registration.once()
         assert len(house.sides.tiktok.called("webhooks.set")) == before + 1
-        addresses = await tiktok.webhooks()
+        addresses = await tiktok.registrations.addresses()
         assert {addresses[event] for event in ORDER_EVENTS} == {"http://localhost:2/webhooks/tiktok"}
 
     async def test_products_are_listened_to_when_their_flow_runs(self, house: House) -> None:
         tiktok = house.running.daemon.parts.tiktok
         assert await Registration(tiktok, "http://localhost:2", {"orders", "products"}).once()
-        assert set(await tiktok.webhooks()) == {*ORDER_EVENTS, *PRODUCT_EVENTS}
+        assert set(await tiktok.registrations.addresses()) == {*ORDER_EVENTS, *PRODUCT_EVENTS}
 
     async def test_an_event_that_is_refused_keeps_no_other_from_being_set(self, house: House) -> None:
         tiktok = house.running.daemon.parts.tiktok
         refused = Fault(FaultKind.REFUSE, "webhooks.set", code=36009004, times=1)
         house.sides.tiktok.faults.add(refused)
         assert not await Registration(tiktok, "http://localhost:2", {"orders"}).once()
-        assert set(await tiktok.webhooks()) == set(ORDER_EVENTS[1:])
+        assert set(await tiktok.registrations.addresses()) == set(ORDER_EVENTS[1:])
 
     async def test_a_refusal_is_said_once_and_stops_nothing(
         self, house: House, caplog: pytest.LogCaptureFixture

@@ -14,7 +14,8 @@ from shop_caller import HOUR_MS, Shop, open_shop
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.gateway import sign
 from daemon.sandbox.tiktok.options import ALL_SCOPES, DAY_MS
-from daemon.sandbox.tiktok.routes import ROUTES, Cipher, Route
+from daemon.sandbox.tiktok.route import Cipher, Route
+from daemon.sandbox.tiktok.routes import ROUTES
 from daemon.sandbox.tiktok.shapes import Members
 from daemon.sandbox.wire import Call, Loss
 

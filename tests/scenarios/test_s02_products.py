@@ -341,8 +341,8 @@ def test_a_key_without_a_grant_for_products_delays_no_order() -> None:
         assert skus(world) == ["MUG"]
         assert opened(world) == {}
 
-    orders_alone = {"orders": "crul", "shipments": "rl", "fulfillments": "rl", "locations": "crul"}
-    play(story, settings=CALM, pipe17=Pipe17Options(grants=orders_alone))
+    no_products = {"orders": "crul", "shipments": "rl", "fulfillments": "rl", "inventory": "rl", "locations": "crul"}
+    play(story, settings=CALM, pipe17=Pipe17Options(grants=no_products))
 
 
 def test_without_a_known_integration_a_foreign_sku_waits_and_a_person_is_told() -> None:

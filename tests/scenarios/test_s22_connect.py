@@ -121,7 +121,7 @@ def test_the_owner_disconnects_and_grants_again(back_after_h: float, market: str
 @pytest.mark.parametrize("named", [True, False])
 def test_two_shops_in_one_grant_need_a_word(named: bool) -> None:
     async def story(world: World) -> None:
-        shops = world.tiktok._shops
+        shops = world.tiktok.grants.shops
 
         def two(ask: object) -> dict[str, object]:
             (first,) = shops(ask)["shops"]  # type: ignore[arg-type]

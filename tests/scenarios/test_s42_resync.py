@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.flows import resync
+from daemon.flows import resync_standing
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.settings.values import Buffer
 from tests.scenarios.stage import DAY, HOUR, MINUTE, fact, opened, play, status
@@ -31,7 +31,7 @@ async def ask(world: World) -> dict[str, object]:
     assert world.daemon is not None
     assert world.daemon.resync is not None
     now_ms = world.clock.now_ms()
-    answer = await world.parts.database.write(lambda tx: resync.request(tx, "test", now_ms))
+    answer = await world.parts.database.write(lambda tx: resync_standing.request(tx, "test", now_ms))
     world.daemon.resync.bell.ring()
     return answer
 
@@ -156,6 +156,19 @@ def test_an_empty_inventory_changes_nothing() -> None:
         assert opened(world) == {}
         assert fact(world, "resync")["phase"] == "done"
         assert {live(world, sku) for sku in skus} == {10}
+
+    play(story, settings=EVERY)
+
+
+def test_a_resync_has_not_ended_while_calls_are_under_way() -> None:
+    async def story(world: World) -> None:
+        await shelves(world, 20)
+        world.faults["tiktok"].add(Fault(FaultKind.DELAY, "inventory.update", times=None, delay_ms=9_000))
+        await ask(world)
+        await world.live(6)
+        assert fact(world, "resync")["phase"] == "sending"
+        await world.live(MINUTE)
+        assert fact(world, "resync")["phase"] == "done"
 
     play(story, settings=EVERY)
 

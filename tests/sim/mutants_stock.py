@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from daemon.core.stock_rows import StockRow
-from daemon.flows import resync
+from daemon.flows import resync_standing
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
 from daemon.store import facts, levels, links, reservations
@@ -69,11 +69,16 @@ def _every_start_asks() -> Iterator[None]:
         now_ms = self._engine.clock.now_ms()
 
         def work(tx: Tx) -> None:
-            known = resync.find(tx)
+            known = resync_standing.find(tx)
             if known is not None and not known.ended:
-                facts.put(tx, resync.FACT, replace(known, phase=resync.DONE, ended_at_ms=now_ms).public(), now_ms)
+                facts.put(
+                    tx,
+                    resync_standing.FACT,
+                    replace(known, phase=resync_standing.DONE, ended_at_ms=now_ms).public(),
+                    now_ms,
+                )
             if levels.any_known(tx):
-                resync.request(tx, "restart", now_ms)
+                resync_standing.request(tx, "restart", now_ms)
 
         await self._engine.database.write(work)
 
@@ -84,15 +89,20 @@ def _every_start_asks() -> Iterator[None]:
 @contextmanager
 def _resync_beside_resync() -> Iterator[None]:
     """Whoever asks for a resync gets one, also while one runs."""
-    real = resync.request
+    real = resync_standing.request
 
     def request(tx: Tx, by: str, now_ms: int) -> dict[str, Any]:
-        known = resync.find(tx)
+        known = resync_standing.find(tx)
         if known is not None and not known.ended:
-            facts.put(tx, resync.FACT, replace(known, phase=resync.DONE, ended_at_ms=now_ms).public(), now_ms)
+            facts.put(
+                tx,
+                resync_standing.FACT,
+                replace(known, phase=resync_standing.DONE, ended_at_ms=now_ms).public(),
+                now_ms,
+            )
         return real(tx, by, now_ms)
 
-    with mock.patch.object(resync, "request", request):
+    with mock.patch.object(resync_standing, "request", request):
         yield
 
 

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from daemon.flows import resync
+from daemon.flows import resync_standing
 from daemon.flows.stock_judge import approve
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.pipe17 import Pipe17Options
@@ -152,7 +152,7 @@ class Shop:
         if not world.running or world.parts is None or world.daemon is None or world.daemon.resync is None:
             return False
         now_ms = world.clock.now_ms()
-        asked = await world.parts.database.write(lambda tx: resync.request(tx, "test", now_ms))
+        asked = await world.parts.database.write(lambda tx: resync_standing.request(tx, "test", now_ms))
         world.daemon.resync.bell.ring()
         return bool(asked["started"])
 
@@ -331,7 +331,11 @@ def a_crash_loop_in_a_resync() -> list[str]:
         times = {sku: len(shop.pushed(sku)) - before[sku] for sku in bulk}
         found = [f"I4 {sku} was sent {count} times by one resync" for sku, count in times.items() if count > 2]
         stands = fact(world, "resync")
-        whole = stands["phase"] == resync.DONE and stands["marked"] == BULK + len(EVERY_SKU) and sum(times.values()) > 0
+        whole = (
+            stands["phase"] == resync_standing.DONE
+            and stands["marked"] == BULK + len(EVERY_SKU)
+            and sum(times.values()) > 0
+        )
         return found if whole else [f"I4 the resync was lost on the way: {stands}", *found]
 
     return _played(story, per_second="1")

@@ -14,9 +14,9 @@ from daemon.store.sql import SQL, read_statements
 
 GROWING = (
     *("outbox", "journal", "exceptions", "hints", "set_aside", "links", "products"),
-    *("levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed"),
+    *("levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed", "marks"),
 )
-SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all"}
+SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all", "warehouse_change_next"}
 """A handful of rows for ever: flows, states, operations, facts."""
 BOUNDED = {"journal_expire", "links_count"}
 """Reads from the head of a table as many rows as it is told, see the test of its own."""

@@ -107,6 +107,13 @@ MAPPING_MERGES = Assumption(
     "P17-15", True, "`mappedProduct` is sent whole with what a person set in it (a buffer), so it may merge or replace."
 )
 
+BUFFER_IS_NOT_IN_THE_ROWS = Assumption(
+    "P17-16",
+    True,
+    "`bufferInventory` of our entry (`mappedProduct`, or ours in `published`) is not taken off the figures of a stock "
+    "row; we take it off once, besides INVENTORY_BUFFER.",
+)
+
 TAKEN_BACK_BY_QUANTITY = Assumption(
     "P17-31",
     True,
@@ -136,4 +143,5 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     PRICES_BY_NAME,
     PRODUCTS_LINK_BY_EXT_ID,
     MAPPING_MERGES,
+    BUFFER_IS_NOT_IN_THE_ROWS,
 )

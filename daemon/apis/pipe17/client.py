@@ -202,12 +202,13 @@ class Pipe17:
         skus: Sequence[str] = (),
         skip: int = 0,
         count: int = LARGEST_COUNT.value,
+        members: Sequence[str] = (),
     ) -> Rows:
-        """Products changed since an instant (epoch ms), or with these SKUs; whole records, oldest change first."""
+        """Products changed since an instant (epoch ms), or with these SKUs, oldest change first; whole or `members`."""
         filters = [("sku", sku) for sku in skus]
         if updated_since_ms is not None:
             filters.append(("updatedSince", iso(updated_since_ms)))
-        return await self._page("products", filters, skip, count)
+        return await self._page("products", filters, skip, count, ",".join(members) or "*")
 
     async def product(self, product_id: str) -> dict[str, Any] | None:
         """One product by its Pipe17 id, None when there is none."""

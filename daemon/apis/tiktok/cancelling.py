@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from daemon.apis.caller import unreadable
-from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.session import Session
 from daemon.core.cancel_reasons import Eligibility, read_eligibility
 from daemon.core.cancellations import Cancellation, read_cancellation
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape, record, records, required_text, text
-from daemon.errors import ApiError
 
 ROWS = 50
 """Rows of one page, and orders named in one search."""
@@ -49,10 +46,10 @@ class Cancelling:
                 found += [read_cancellation(row) for row in records(page, "cancellations")]
                 token = text(page, "next_page_token")
             except BadShape as shape:
-                raise self._misshapen("cancellations.search", shape) from None
+                raise self._session.misshapen("cancellations.search", shape) from None
             if not token:
                 return found
-        raise self._misshapen("cancellations.search", BadShape("next_page_token", "does not end"))
+        raise self._session.misshapen("cancellations.search", BadShape("next_page_token", "does not end"))
 
     async def eligibility(self, order_id: str) -> Eligibility:
         """What the seller may cancel of an order now, and why."""
@@ -62,7 +59,7 @@ class Cancelling:
         try:
             return read_eligibility(record(data, "data"))
         except BadShape as shape:
-            raise self._misshapen("cancellations.eligibility", shape) from None
+            raise self._session.misshapen("cancellations.eligibility", shape) from None
 
     async def cancel(self, order_id: str, reason: str, unit_ids: Sequence[str]) -> str:
         """Cancel these units, or the whole order when none is named; the id of the cancellation."""
@@ -73,13 +70,10 @@ class Cancelling:
         try:
             return required_text(record(data, "data"), "cancel_id")
         except BadShape as shape:
-            raise self._misshapen("cancellations.cancel", shape) from None
+            raise self._session.misshapen("cancellations.cancel", shape) from None
 
     async def approve(self, cancel_id: str, idempotency_key: str) -> None:
         """Grant the buyer's request; the same key may be sent again (tag TT-52)."""
         params: Mapping[str, str] = {"idempotency_key": idempotency_key}
         ids = {"cancel_id": cancel_id}
         await self._session.call("cancellations.approve", self._lane, ids=ids, params=params, body=lambda _: {})
-
-    def _misshapen(self, operation: str, shape: BadShape) -> ApiError:
-        return self._session.caller.error(operation, unreadable(OPERATIONS[operation].write), str(shape))

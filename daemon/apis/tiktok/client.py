@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from daemon.apis.caller import Caller, unreadable
+from daemon.apis.caller import Caller
 from daemon.apis.gate import PROBE_EVERY, Gate
 from daemon.apis.http import Transport
 from daemon.apis.pacing import CallObserver, Pacer
@@ -30,14 +30,14 @@ from daemon.apis.tiktok.goods import (
     sku_failures,
 )
 from daemon.apis.tiktok.grants import App
-from daemon.apis.tiktok.operations import OPERATIONS
+from daemon.apis.tiktok.logistics import Logistics
 from daemon.apis.tiktok.references import References
+from daemon.apis.tiktok.registrations import Registrations
 from daemon.apis.tiktok.session import SYSTEM, Session, judge
 from daemon.apis.tiktok.shops import Shop
 from daemon.apis.tiktok.signing import joined
 from daemon.apis.tiktok.talk import Talk
 from daemon.clock import Clock
-from daemon.core.carriers import Provider
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape, flag, identifier, record, records, required_text, text, whole
 from daemon.core.tiktok_errors import ORDER_NOT_OURS
@@ -125,6 +125,16 @@ class TikTok:
         """The calls about cancellations."""
         return Cancelling(self._session, self._lane)
 
+    @property
+    def logistics(self) -> Logistics:
+        """Carriers and warehouses."""
+        return Logistics(self._session, self._lane)
+
+    @property
+    def registrations(self) -> Registrations:
+        """Where TikTok sends its events."""
+        return Registrations(self._session, self._lane)
+
     async def shop(self) -> Shop:
         """The shop we serve."""
         return await self._session.shop(self._lane)
@@ -151,7 +161,7 @@ class TikTok:
             found = record(data, "data")
             return OrderPage(_objects(found, "orders"), text(found, "next_page_token"))
         except BadShape as shape:
-            raise self._misshapen("orders.search", shape) from None
+            raise self._session.misshapen("orders.search", shape) from None
 
     async def order_details(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The orders with these ids, at most 50; ids that TikTok does not know or that are not ours are left out."""
@@ -176,7 +186,7 @@ class TikTok:
         try:
             return _objects(record(data, "data"), "orders")
         except BadShape as shape:
-            raise self._misshapen("orders.detail", shape) from None
+            raise self._session.misshapen("orders.detail", shape) from None
 
     async def mark_package_as_shipped(
         self, order_id: str, unit_ids: Sequence[str], tracking_number: str, provider_id: str
@@ -198,7 +208,7 @@ class TikTok:
             warning = record(shipped.get("warning") or {}, "warning")
             return Shipped(required_text(shipped, "package_id"), text(warning, "message"))
         except BadShape as shape:
-            raise self._misshapen("packages.mark_shipped", shape) from None
+            raise self._session.misshapen("packages.mark_shipped", shape) from None
 
     async def ship_package(self, package_id: str, tracking_number: str, provider_id: str) -> None:
         """Ship a package that exists already with the seller's own carrier (SEA, LATAM)."""
@@ -216,7 +226,7 @@ class TikTok:
                 slot = {name: whole(slots[0], name) for name in ("start_time", "end_time")}
                 body = {"handover_method": "PICKUP", "pickup_slot": slot}
         except BadShape as shape:
-            raise self._misshapen("packages.hand_over", shape) from None
+            raise self._session.misshapen("packages.hand_over", shape) from None
         await self._session.call("packages.ship", self._lane, ids={"package_id": package_id}, body=lambda _: body)
 
     async def update_tracking(self, tracking_number: str, provider_id: str, *, order_id: str, package_id: str) -> None:
@@ -240,7 +250,7 @@ class TikTok:
                 if identifier(row, "order_id") == order_id and not flag(row, "can_split"):
                     return text(row, "reason") or "no reason given"
         except BadShape as shape:
-            raise self._misshapen("packages.split_attributes", shape) from None
+            raise self._session.misshapen("packages.split_attributes", shape) from None
         return ""
 
     async def split(self, order_id: str, groups: Sequence[Sequence[str]]) -> list[str]:
@@ -254,7 +264,7 @@ class TikTok:
             if not made.keys() >= named.keys():
                 raise BadShape("packages", "lacks one of the groups")
         except BadShape as shape:
-            raise self._misshapen("packages.split", shape) from None
+            raise self._session.misshapen("packages.split", shape) from None
         return [made[key] for key in named]
 
     async def package(self, package_id: str) -> dict[str, Any]:
@@ -263,38 +273,7 @@ class TikTok:
         try:
             return dict(record(data, "data"))
         except BadShape as shape:
-            raise self._misshapen("packages.get", shape) from None
-
-    async def shipping_providers(
-        self, delivery_option_id: str, *, warehouse_region: str = "", buyer_region: str = ""
-    ) -> tuple[Provider, ...]:
-        """The carriers of a delivery option; EU shops must name both regions."""
-        params = {"warehouse_region": warehouse_region, "buyer_region": buyer_region}
-        data = await self._session.call(
-            "providers.list",
-            self._lane,
-            ids={"option_id": delivery_option_id},
-            params={key: value for key, value in params.items() if value},
-        )
-        try:
-            rows = records(record(data, "data"), "shipping_providers")
-            return tuple(Provider(required_text(row, "id"), required_text(row, "name")) for row in rows)
-        except BadShape as shape:
-            raise self._misshapen("providers.list", shape) from None
-
-    async def warehouses(self) -> list[dict[str, Any]]:
-        """The shop's warehouses, for sales and for returns."""
-        return await self._list("warehouses.list", "warehouses")
-
-    async def platform_warehouses(self) -> list[dict[str, Any]]:
-        """TikTok's own warehouses (FBT), for shops whose grant covers them; none for the others."""
-        if OPERATIONS["fbt.warehouses"].scope not in self._scopes():
-            return []
-        return await self._list("fbt.warehouses", "warehouses")
-
-    def _scopes(self) -> tuple[str, ...]:
-        pair = self._session.keeper.pair
-        return () if pair is None else pair.scopes
+            raise self._session.misshapen("packages.get", shape) from None
 
     async def search_products(
         self,
@@ -315,7 +294,7 @@ class TikTok:
         try:
             return products_page(record(data, "data"))
         except BadShape as shape:
-            raise self._misshapen("products.search", shape) from None
+            raise self._session.misshapen("products.search", shape) from None
 
     async def product(self, product_id: str) -> dict[str, Any] | None:
         """A product as it is live, whole; None when the shop has no such product."""
@@ -329,7 +308,7 @@ class TikTok:
             found = dict(record(data, "data"))
             required_text(found, "id")
         except BadShape as shape:
-            raise self._misshapen("products.get", shape) from None
+            raise self._session.misshapen("products.get", shape) from None
         return found
 
     async def category_attributes(self, category_id: str) -> list[dict[str, Any]]:
@@ -340,7 +319,7 @@ class TikTok:
         try:
             return _objects(record(data, "data"), "attributes")
         except BadShape as shape:
-            raise self._misshapen("categories.attributes", shape) from None
+            raise self._session.misshapen("categories.attributes", shape) from None
 
     async def search_inventory(
         self, *, sku_ids: Sequence[str] = (), product_ids: Sequence[str] = ()
@@ -351,7 +330,7 @@ class TikTok:
         try:
             return _objects(record(data, "data"), "inventory")
         except BadShape as shape:
-            raise self._misshapen("inventory.search", shape) from None
+            raise self._session.misshapen("inventory.search", shape) from None
 
     async def update_inventory(self, product_id: str, skus: Sequence[SkuLevels]) -> tuple[SkuFailure, ...]:
         """Set the stock of SKUs of one product, absolute and in every warehouse; the SKUs that were refused."""
@@ -362,7 +341,7 @@ class TikTok:
         try:
             return sku_failures(record(data if data is not None else {}, "data"))
         except BadShape as shape:
-            raise self._misshapen("inventory.update", shape) from None
+            raise self._session.misshapen("inventory.update", shape) from None
 
     async def deactivate_products(self, product_ids: Sequence[str]) -> tuple[ProductFailure, ...]:
         """Take up to 20 products off sale; those that were refused."""
@@ -373,35 +352,15 @@ class TikTok:
         try:
             return product_failures(record(data if data is not None else {}, "data"))
         except BadShape as shape:
-            raise self._misshapen("products.deactivate", shape) from None
+            raise self._session.misshapen("products.deactivate", shape) from None
 
     async def prerequisites(self) -> list[dict[str, Any]]:
         """The shop checklist: `check_item`, `is_failed`, `fail_reasons`."""
-        return await self._list("prerequisites.check", "check_results")
-
-    async def webhooks(self) -> dict[str, str]:
-        """Registered addresses by event type."""
-        rows = await self._list("webhooks.list", "webhooks")
-        return {identifier(row, "event_type"): text(row, "address") for row in rows}
-
-    async def set_webhook(self, event_type: str, address: str) -> None:
-        """Register or replace the address of an event type: https, a domain name, no port."""
-        registration = {"address": address, "event_type": event_type}
-        await self._session.call("webhooks.set", self._lane, body=lambda _: registration)
-
-    async def delete_webhook(self, event_type: str) -> None:
-        """Remove the address of an event type; also fine when there is none."""
-        await self._session.call("webhooks.delete", self._lane, body=lambda _: {"event_type": event_type})
-
-    async def _list(self, operation: str, member: str) -> list[dict[str, Any]]:
-        data = await self._session.call(operation, self._lane)
+        data = await self._session.call("prerequisites.check", self._lane)
         try:
-            return _objects(record(data, "data"), member)
+            return _objects(record(data, "data"), "check_results")
         except BadShape as shape:
-            raise self._misshapen(operation, shape) from None
-
-    def _misshapen(self, operation: str, shape: BadShape) -> ApiError:
-        return self._session.caller.error(operation, unreadable(OPERATIONS[operation].write), str(shape))
+            raise self._session.misshapen("prerequisites.check", shape) from None
 
 
 def _objects(data: Mapping[str, Any], member: str) -> list[dict[str, Any]]:

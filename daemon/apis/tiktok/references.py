@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.apis.caller import unreadable
-from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.session import Session
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape, identifier, optional_record, record, records, text
-from daemon.errors import ApiError
 
 ORDERS_IN_A_CALL = 100
 PLATFORM = "ORDER_MANAGEMENT_SYSTEM"
@@ -56,7 +53,7 @@ class References:
         try:
             return dict(_refused(row) for row in records(record(data, "data"), "errors"))
         except BadShape as shape:
-            raise self._misshapen("references.add", shape) from None
+            raise self._session.misshapen("references.add", shape) from None
 
     async def of(self, order_id: str) -> Reference | None:
         """What TikTok has of ours for this order."""
@@ -70,11 +67,8 @@ class References:
                     lines = {identifier(item, "origin_id"): identifier(item, "id") for item in items}
                     return Reference(order_id, identifier(row, "id"), lines)
         except BadShape as shape:
-            raise self._misshapen("references.get", shape) from None
+            raise self._session.misshapen("references.get", shape) from None
         return None
-
-    def _misshapen(self, operation: str, shape: BadShape) -> ApiError:
-        return self._session.caller.error(operation, unreadable(OPERATIONS[operation].write), str(shape))
 
 
 def _wire(one: Reference) -> dict[str, object]:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from daemon.apis.caller import TIMESTAMP_REFUSED, Caller, Judgement
+from daemon.apis.caller import TIMESTAMP_REFUSED, Caller, Judgement, unreadable
 from daemon.apis.gate import EVERYTHING, Gate
 from daemon.apis.http import Request
 from daemon.apis.tiktok.auth import TokenKeeper
@@ -81,6 +81,10 @@ class Session:
         if self._gate.enter(operation.scope, name):
             await self.keeper.load()
         return await self._inside(operation, lane, ids, params, body)
+
+    def misshapen(self, name: str, shape: BadShape) -> ApiError:
+        """What to raise for an answer that says success and lacks what a success must have."""
+        return self.caller.error(name, unreadable(OPERATIONS[name].write), str(shape))
 
     async def _inside(
         self,

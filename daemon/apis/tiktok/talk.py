@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.apis.caller import unreadable
-from daemon.apis.tiktok.operations import OPERATIONS
 from daemon.apis.tiktok.session import Session
 from daemon.core.lanes import Lane
 from daemon.core.reading import (
@@ -23,7 +21,6 @@ from daemon.core.reading import (
     seconds_as_ms,
     text,
 )
-from daemon.errors import ApiError
 
 PAGE = 10
 """Messages in one page, at most (contract 3.6)."""
@@ -66,7 +63,7 @@ class Talk:
         try:
             return required_text(record(data, "data"), "conversation_id")
         except BadShape as shape:
-            raise self._misshapen("conversations.open", shape) from None
+            raise self._session.misshapen("conversations.open", shape) from None
 
     async def send(self, conversation_id: str, kind: str, content: str) -> str:
         """Write one message; its id."""
@@ -81,7 +78,7 @@ class Talk:
         try:
             return required_text(record(data, "data"), "message_id")
         except BadShape as shape:
-            raise self._misshapen("messages.send", shape) from None
+            raise self._session.misshapen("messages.send", shape) from None
 
     async def messages(self, conversation_id: str, page_token: str = "") -> MessagePage:
         """What stands in a conversation, newest first; one page. Marks nothing as read."""
@@ -96,10 +93,7 @@ class Talk:
             rows = tuple(_message(row) for row in records(found, "messages"))
             return MessagePage(rows, text(found, "next_page_token"))
         except BadShape as shape:
-            raise self._misshapen("messages.list", shape) from None
-
-    def _misshapen(self, operation: str, shape: BadShape) -> ApiError:
-        return self._session.caller.error(operation, unreadable(OPERATIONS[operation].write), str(shape))
+            raise self._session.misshapen("messages.list", shape) from None
 
 
 def _message(row: Any) -> Message:

@@ -31,7 +31,7 @@ async def check_carriers(parts: Parts, shop: Shop, orders: Sequence[dict[str, An
         return
     option_id, buyer_region = asked
     try:
-        providers = await parts.tiktok.shipping_providers(
+        providers = await parts.tiktok.logistics.providers(
             option_id, warehouse_region=shop.region, buyer_region=buyer_region
         )
     except ApiError as error:

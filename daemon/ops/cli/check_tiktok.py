@@ -124,7 +124,7 @@ async def _check_webhooks(parts: Parts) -> Finding:
         return ok("webhooks", "off (CONNECTOR_PUBLIC_URL is empty): changes are found by polling")
     address = f"{public_url}/webhooks/tiktok"
     try:
-        registered = await parts.tiktok.webhooks()
+        registered = await parts.tiktok.registrations.addresses()
     except ApiError as error:
         return _scope_or(error, "webhooks.list")
     events = events_for({flow.name for flow, _ in parts.flows})

@@ -229,7 +229,8 @@ def _grant_text(grant: dict[str, Any], now_ms: int) -> str:
 def _read_text(one: dict[str, Any], now_ms: int) -> str:
     if one["failing_since_ms"] is not None:
         return f"fails {times.since(one['failing_since_ms'], now_ms)}"
-    return times.ago(one["last_success_at_ms"], now_ms)
+    # flows without a source (messages, references) are never read
+    return "" if one["last_success_at_ms"] is None else times.ago(one["last_success_at_ms"], now_ms)
 
 
 def _next(state: str, due_at_ms: int | None, now_ms: int) -> str:

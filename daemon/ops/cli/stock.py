@@ -52,7 +52,7 @@ def resync(args: argparse.Namespace) -> int:
 
         answer = ask_daemon(settings, "/api/resync", {"flow": FLOW})
     else:
-        from daemon.flows.resync import request
+        from daemon.flows.resync_standing import request
 
         answer = _stored(settings, lambda tx, now_ms: request(tx, BY, now_ms))
     if not args.json:

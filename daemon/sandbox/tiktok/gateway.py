@@ -15,7 +15,8 @@ from typing import Any
 
 from daemon.sandbox.tiktok.grants import Grants
 from daemon.sandbox.tiktok.options import HOUR_MS, TikTokOptions
-from daemon.sandbox.tiktok.routes import Cipher, Route, find
+from daemon.sandbox.tiktok.route import Cipher, Route
+from daemon.sandbox.tiktok.routes import find
 from daemon.sandbox.tiktok.shapes import Ask, Refused, bad
 from daemon.sandbox.wire import Call
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from daemon.sandbox.tiktok.options import ALL_SCOPES, MINUTE_MS, TikTokOptions
-from daemon.sandbox.tiktok.shapes import Refused
+from daemon.sandbox.tiktok.shapes import Ask, Refused
 from daemon.sandbox.wire import Call, Reply
 
 CODE_MS = 30 * MINUTE_MS
@@ -103,6 +103,18 @@ class Grants:
             del self.refresh[token]
             return self._pair(grant, now_ms, None)
         return self._pair(grant, now_ms, token)
+
+    def shops(self, ask: Ask) -> dict[str, Any]:
+        """`GET /authorization/202309/shops`: the one shop that every grant here is for."""
+        shop = {
+            "id": self.options.shop_id,
+            "name": self.options.shop_name,
+            "region": self.options.region,
+            "seller_type": self.options.seller_type,
+            "cipher": self.options.shop_cipher,
+            "code": self.options.shop_code,
+        }
+        return {"shops": [shop]}
 
     def authorize(self, call: Call, now_ms: int) -> Reply:
         """The authorize page: two links, or at once a redirect with the code."""

@@ -1,28 +1,28 @@
 """The simulated TikTok Shop: one shop, its buyers, its carriers and the API, as a pure state machine.
 
-`handle` answers one call; the methods below it are what buyers, carriers, the owner and the platform do. Nothing
-sleeps, nothing touches the network, and with the same seed, clock and calls everything comes out the same. Shells
-around it ask `next_due_ms`, `deliveries_due` and report `delivery_result` for the webhooks.
+`handle` answers one call (`counter.py`); the other methods are what buyers, carriers, the owner and the platform do.
+Nothing sleeps, nothing touches the network, and with the same seed, clock and calls everything comes out the same.
+Shells around it ask `next_due_ms`, `deliveries_due` and report `delivery_result` for the webhooks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import formatdate
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 from daemon.clock import Clock
 from daemon.sandbox.deliveries import Delivery
 from daemon.sandbox.dice import beside
-from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
+from daemon.sandbox.faults import Faults
 from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancelling import Cancelling
 from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversations
+from daemon.sandbox.tiktok.counter import Counter, Handler
+from daemon.sandbox.tiktok.evidence import remembered
 from daemon.sandbox.tiktok.external import ExternalOrders
 from daemon.sandbox.tiktok.fulfillment import Fulfillment
 from daemon.sandbox.tiktok.gateway import Gateway
@@ -35,19 +35,9 @@ from daemon.sandbox.tiktok.packing import Packing
 from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
 from daemon.sandbox.tiktok.records import Address, Order
 from daemon.sandbox.tiktok.seller import Seller
-from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
 from daemon.sandbox.tiktok.stock import Stock
 from daemon.sandbox.tiktok.webhooks import Webhooks
-from daemon.sandbox.wire import Call, Loss, Reply
-
-TOKEN_PATHS = {"/api/v2/token/get": "token.get", "/api/v2/token/refresh": "token.refresh"}
-AUTHORIZE_PATHS = ("/open/authorize", "/oauth/authorize")
-SECRET_PARAMS = frozenset({"app_secret", "auth_code", "refresh_token", "sign", "access_token"})
-FAULT_ANSWERS = {
-    FaultKind.RATE_LIMIT: (429, 36009002, "Too many requests"),
-    FaultKind.SERVER_ERROR: (500, 36009003, "Internal error. Please try again."),
-    FaultKind.UNAVAILABLE: (503, 36009003, "Service is overloaded"),
-}
+from daemon.sandbox.wire import Call, Reply
 
 
 class TikTokSandbox:
@@ -64,7 +54,6 @@ class TikTokSandbox:
         self.rng = rng or Random(17)
         self.faults = faults or Faults()
         self.options = options or TikTokOptions()
-        self.calls: list[Recorded] = []
         self.grants = Grants(self.options, self.rng)
         self.webhooks = Webhooks(self.options, self.rng)
         self.book = OrderBook(self.options, self.rng)
@@ -80,9 +69,8 @@ class TikTokSandbox:
         self.conversations = Conversations(self.options, self.rng, self.book)
         self.external = ExternalOrders(self.book)
         self.gateway = Gateway(self.options, self.grants)
-        self._requests = 0
-        self._handlers: dict[str, Callable[[Ask], dict[str, Any] | str]] = {
-            "shops.list": self._shops,
+        self._handlers: dict[str, Handler] = {
+            "shops.list": self.grants.shops,
             "orders.search": self.book.search,
             "orders.detail": self.book.details,
             "packages.mark_shipped": self.fulfillment.mark_shipped,
@@ -123,94 +111,14 @@ class TikTokSandbox:
             "inventory.update": self.stock.update,
             "fbt.warehouses": self.logistics.list_platform,
         }
-
-    # -- the API
+        self._counter = Counter(
+            self.options, self.rng, self.faults, self.grants, self.gateway, self._handlers, self._now
+        )
+        self.calls = self._counter.calls
 
     def handle(self, call: Call) -> Reply:
         """Answer one call; never raises for anything a client can send."""
-        now_ms = self._now()
-        if call.path in AUTHORIZE_PATHS:
-            return self.grants.authorize(call, now_ms)
-        operation, ready = self._operation(call)
-        fault = self.faults.pick(operation, now_ms, self.rng)
-        if fault is not None and fault.kind is FaultKind.RESET:
-            self._record(call, operation, now_ms, 0, -1, {}, fault, Loss.BEFORE)
-            return lost_before(fault)
-        headers: dict[str, str] = {}
-        body: dict[str, Any] = {}
-        success = "success" if operation.startswith("token.") else "Success"
-        if fault is not None and fault.kind in REFUSALS:
-            known = FAULT_ANSWERS.get(fault.kind, (fault.status or 200, fault.code, fault.message))
-            status, code, message, data = known[0], fault.code or known[1], fault.message or known[2], "null"
-            headers = fault.headers(now_ms)
-        else:
-            try:
-                body, data = ready(now_ms)
-                status, code, message = 200, 0, success
-            except Refused as refusal:
-                status, code, message, data = refusal.status, refusal.code, refusal.message, "null"
-                body = _tried(call)
-        if fault is not None and fault.kind is FaultKind.NULL_DATA:
-            data = "null"
-        elif fault is not None and fault.kind in PAGE_FAULTS and code == 0:
-            data = _spoiled(data, fault.kind)
-        reply = self._reply(status, code, message, data, now_ms, headers)
-        reply = distort(reply, fault)
-        self._record(call, operation, now_ms, status, code, body, fault, reply.loss)
-        return reply
-
-    def _operation(self, call: Call) -> tuple[str, Callable[[int], tuple[dict[str, Any], str]]]:
-        token = TOKEN_PATHS.get(call.path)
-        if token is not None and call.method == "GET":
-            issue = self.grants.token_get if token == "token.get" else self.grants.token_refresh  # noqa: S105
-            return token, lambda now_ms: ({}, _text(issue(call, now_ms)))
-        try:
-            route, values = self.gateway.route(call)
-        except Refused as refusal:
-            return "unknown", _raiser(refusal)
-
-        def run(now_ms: int) -> tuple[dict[str, Any], str]:
-            ask = self.gateway.admit(call, route, values, now_ms)
-            return ask.body, _text(self._handlers[route.operation](ask))
-
-        return route.operation, run
-
-    def _reply(self, status: int, code: int, message: str, data: str, now_ms: int, headers: dict[str, str]) -> Reply:
-        self._requests += 1
-        stamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%d%H%M%S")
-        request_id = f"{stamp}{self._requests:020X}"
-        head = f'{{"code":{code},"message":{encode(message)},"request_id":"{request_id}","data":'
-        headers = {"content-type": "application/json", "date": formatdate(now_ms // 1000, usegmt=True), **headers}
-        return Reply(status, f"{head}{data}}}".encode(errors="replace"), headers)
-
-    def _record(
-        self,
-        call: Call,
-        operation: str,
-        now_ms: int,
-        status: int,
-        code: int,
-        body: dict[str, Any],
-        fault: Fault | None,
-        loss: Loss,
-    ) -> None:
-        query = {name: value for name, value in call.query if name not in SECRET_PARAMS}
-        struck = fault.kind.value if fault else ""
-        self.calls.append(Recorded(now_ms, operation, call.method, call.path, status, code, body, query, struck, loss))
-        if len(self.calls) > self.options.keep_calls:
-            del self.calls[: len(self.calls) // 2]
-
-    def _shops(self, ask: Ask) -> dict[str, Any]:
-        options = self.options
-        shop = {
-            "id": options.shop_id,
-            "name": options.shop_name,
-            "region": options.region,
-            "seller_type": options.seller_type,
-            "cipher": options.shop_cipher,
-            "code": options.shop_code,
-        }
-        return {"shops": [shop]}
+        return self._counter.handle(call)
 
     # -- time and webhooks
 
@@ -403,66 +311,10 @@ class TikTokSandbox:
 
     def state(self) -> dict[str, Any]:
         """What the shop remembers, in short."""
-        orders = {
-            order.id: {
-                "status": order.status,
-                "update_ms": order.update_ms,
-                "units": {unit.id: [unit.seller_sku, unit.status, unit.package_id] for unit in order.units},
-            }
-            for order in self.book.orders.values()
-        }
-        packages = {
-            package.id: [package.order_id, package.status, package.tracking_number, package.provider_name]
-            for package in self.book.packages.values()
-        }
-        cancellations = {
-            one.id: [one.order_id, one.kind, one.status, *one.unit_ids]
-            for one in self.market.cancellations.by_id.values()
-        }
-        hooks = {event: item.address for event, item in self.webhooks.registered.items()}
-        waiting = [item.as_json() for item in self.webhooks.out.waiting.values()]
-        said = {
-            talk.buyer_id: [[one.kind, one.role, one.content] for one in talk.said]
-            for talk in self.conversations.of_buyer.values()
-        }
-        return {
-            "orders": orders,
-            "packages": packages,
-            "cancellations": cancellations,
-            "webhooks": hooks,
-            "deliveries": waiting,
-            "messages": said,
-            "references": self.external.of_order,
-        }
+        return remembered(
+            self.book, self.market.cancellations, self.webhooks, self.conversations.of_buyer, self.external.of_order
+        )
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:
         """The recorded calls of one operation; with `effective` only those that did what was asked."""
         return [call for call in self.calls if call.operation == operation and (call.effective or not effective)]
-
-
-def _text(data: dict[str, Any] | str) -> str:
-    return data if isinstance(data, str) else encode(data)
-
-
-def _spoiled(data: str, kind: FaultKind) -> str:
-    """The data of a page with a fault that nobody can see."""
-    if kind is FaultKind.EMPTY_LIST:
-        return "{}"
-    members = json.loads(data)
-    members.pop("next_page_token", None)
-    return encode(members)
-
-
-def _raiser(refusal: Refused) -> Callable[[int], tuple[dict[str, Any], str]]:
-    def fail(now_ms: int) -> tuple[dict[str, Any], str]:
-        raise refusal
-
-    return fail
-
-
-def _tried(call: Call) -> dict[str, Any]:
-    try:
-        body = json.loads(call.body) if call.body else {}
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -14,8 +14,8 @@ from random import Random
 from typing import Any
 
 from daemon.sandbox.deliveries import Deliveries, scattered
+from daemon.sandbox.tiktok.event_types import APP_EVENT_TYPES, EVENT_TYPES
 from daemon.sandbox.tiktok.options import HOUR_MS, MINUTE_MS, TikTokOptions
-from daemon.sandbox.tiktok.routes import APP_EVENT_TYPES, EVENT_TYPES
 from daemon.sandbox.tiktok.shapes import Ask, bad, encode
 
 LADDER_MS = (2 * MINUTE_MS, 30 * MINUTE_MS, 3 * HOUR_MS, 12 * HOUR_MS)

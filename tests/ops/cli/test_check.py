@@ -145,7 +145,7 @@ def test_a_grant_that_ends_soon(house: Any, command: Command) -> None:
 
 
 def test_several_shops(connected: Any, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = connected.tiktok._shops(None)["shops"][0]
+    one = connected.tiktok.grants.shops(None)["shops"][0]
     second = {**one, "id": "7495000000000000002", "name": "Sim Shop UK"}
     connected.tiktok._handlers["shops.list"] = lambda ask: {"shops": [one, second]}
     ran = command("check", "--json")

@@ -222,6 +222,6 @@ def test_a_foreign_denial_does_not_end_the_wait() -> None:
 
 def two_shops(house: Any) -> None:
     """The grant covers a second shop."""
-    one = house.tiktok._shops(None)["shops"][0]
+    one = house.tiktok.grants.shops(None)["shops"][0]
     second = {**one, "id": "7495000000000000002", "name": "Sim Shop UK", "region": "GB", "code": "GBSIM00002"}
     house.tiktok._handlers["shops.list"] = lambda ask: {"shops": [one, second]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.core.links import Kind, SkuSeen
-from daemon.flows import resync
+from daemon.flows import resync_standing
 from daemon.store import facts, levels, links, outbox
 from daemon.store.database import Tx
 
@@ -36,7 +36,7 @@ def pushed(tx: Tx) -> None:
 def test_a_resync_is_stored_and_joined(command: Command, in_store: Callable[..., Any]) -> None:
     ran = command("resync", "inventory")
     assert (ran.status, "done when the daemon starts" in ran.out) == (0, True)
-    assert in_store(resync.find).phase == "reading"
+    assert in_store(resync_standing.find).phase == "reading"
     assert command("resync", "inventory").out.strip() == "already running, 0 %"
     assert command("resync", "inventory", "--json").json["started"] is False
     assert "reading, 0 %: sends every level again, asked for by command line" in command("status").out

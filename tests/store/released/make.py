@@ -15,10 +15,11 @@ from store_bench import NOW_MS, Bench, change, finding, wanted  # noqa: E402
 
 from daemon.core.lifecycle import State  # noqa: E402
 from daemon.core.links import Kind, SkuSeen, WarehouseSeen  # noqa: E402
+from daemon.core.marks import Mark  # noqa: E402
 from daemon.core.owed import Done, Refused  # noqa: E402
 from daemon.core.stock_rows import StockRow  # noqa: E402
 from daemon.core.verdicts import Unknown  # noqa: E402
-from daemon.store import cursors, facts, hints, journal, levels, links, outbox, reservations  # noqa: E402
+from daemon.store import cursors, facts, hints, journal, levels, links, marks, outbox, reservations  # noqa: E402
 from daemon.store.database import Tx  # noqa: E402
 from daemon.store.migrate import migrations  # noqa: E402
 
@@ -54,6 +55,7 @@ def _rest(tx: Tx) -> None:
     links.put(tx, SkuSeen("17291", "1729", "MUG-BLUE", "ACTIVATE", Kind.NORMAL, (("7068", 5),)), NOW_MS)
     links.put_warehouse(tx, WarehouseSeen("7068", "Main", "SALES_WAREHOUSE", "", "ENABLED", True), NOW_MS)
     levels.put(tx, StockRow("MUG-BLUE", "5ad3709be8c41f26", 118, 6, 0, 0, NOW_MS, "", 0), 1, NOW_MS)
+    marks.put(tx, Mark("MUG-BLUE", preowned=True, buffer_units=1), NOW_MS)
     reservations.take(tx, "held", {"MUG-BLUE": 2}, first=True)
     tx.run("stock_zeroed_put", ("17291", NOW_MS))
     tx.run("pushed_add", ("17291", NOW_MS, "", '{"7068":5}'))
