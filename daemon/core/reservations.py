@@ -10,6 +10,9 @@ then its units are *reserved*, by seller SKU:
            or was handed over a moment ago (whether Pipe17 commits stock for an `onHold` order is open); or
            `LONGEST` after the release, for SKUs that Pipe17 does not keep; or
            the order is cancelled, shipped or given up at TikTok
+
+A cancel gives units back at TikTok, on top of what we published: what TikTok has is then no longer what it accepted
+from us. So the SKUs of cancelled units are published again, also when the quantity is the one of before.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from typing import Any
 
 from daemon.core.orders import AWAITS_SHIPPING
 from daemon.core.spans import milliseconds
-from daemon.core.tiktok_order import TikTokOrder
+from daemon.core.tiktok_order import TikTokOrder, read_order
+from daemon.core.units import CANCELLED
 
 LONGEST = timedelta(hours=1)
 """How long after the release an order may stay without a sign of it in Pipe17's figures."""
@@ -75,6 +79,29 @@ def units_taken(payload: Mapping[str, Any]) -> dict[str, int]:
     if payload.get("standing") not in _STANDINGS:
         return {}
     return {str(sku): int(units) for sku, units in payload.get("takes", ())}
+
+
+def given_back(before: Mapping[str, Any] | None, payload: Mapping[str, Any], now_ms: int) -> set[str]:
+    """Seller SKUs of units that were cancelled at TikTok since the order's row said `before` (None: there was none)."""
+    facts = payload.get("facts") or {}
+    if not _cancelled_in(facts):
+        return set()
+    order = read_order(facts)
+    if before is None and now_ms - order.update_time_ms > milliseconds(LONGEST):
+        return set()
+    news = _cancelled_in(facts) - _cancelled_in((before or {}).get("facts") or {})
+    found: set[str] = set()
+    for unit in order.units:
+        if unit.id in news:
+            parts = [part.seller_sku or part.sku_id for part in unit.components]
+            found.update(parts or [unit.seller_sku or unit.sku_id])
+    return found
+
+
+def _cancelled_in(facts: Mapping[str, Any]) -> set[str]:
+    """Ids of the units that the facts of an order say are cancelled."""
+    units = facts.get("line_items", ())
+    return {str(unit.get("id")) for unit in units if unit.get("display_status") in CANCELLED}
 
 
 def explained(

@@ -1,7 +1,8 @@
 """Orders take stock the moment they are seen: the watcher of the orders flow that keeps the reservations.
 
 In the transaction that stages or finishes an order its units are reserved, handed on, or given back, and the SKUs
-behind them are marked to be worked out again; `rung` is called when any are.
+behind them are marked to be worked out again; `rung` is called when any are. What a cancel gives back at TikTok comes
+on top of what TikTok accepted from us, so that is forgotten, and sent again.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from daemon.core.owed import Done, Dropped, Outcome, Owed, Settled, Wanted
-from daemon.core.reservations import units_taken
-from daemon.flows import pull_orders
-from daemon.store import levels, reservations
+from daemon.core.reservations import given_back, units_taken
+from daemon.flows import pull_orders, stock_reader
+from daemon.store import levels, links, reservations
 from daemon.store.database import Tx
 from daemon.store.levels import Cause
 
@@ -29,7 +30,11 @@ class StockOfOrders:
         if flow != pull_orders.NAME:
             return
         known = before is not None and bool(before.remote_id or before.accepted_digest)
-        self._mark(tx, reservations.take(tx, key, units_taken(wanted.payload), first=not known), now_ms)
+        back = given_back(None if before is None else before.payload, wanted.payload, now_ms)
+        for sku in back:
+            for link in links.by_sku(tx, sku):
+                tx.run("stock_accepted_forget", (stock_reader.NAME, link.sku_id))
+        self._mark(tx, back | reservations.take(tx, key, units_taken(wanted.payload), first=not known), now_ms)
 
     def finished(self, tx: Tx, row: Owed, outcome: Outcome | Settled, now_ms: int) -> None:
         if row.flow != pull_orders.NAME:

@@ -2,8 +2,8 @@
 
 The services run in this process on loopback ports, the daemon is a process of its own (`demo_process.py`) that finds
 TikTok, Pipe17 and nothing else in its settings. The day (`demo_day.py`) is one with held, edited and cancelled orders,
-partial shipments, 429s, outages, lost answers, lost and doubled webhooks and a kill -9. When everything has settled, or
-after `LIMIT_S`, both sides are compared (`demo_verdict.py`).
+partial shipments, stock that moves, 429s, outages, lost answers, lost and doubled webhooks and a kill -9. When
+everything has settled, or after `LIMIT_S`, both sides are compared (`demo_verdict.py`).
 
 Everything it makes lies in one temporary folder and goes with it: at the end, on Ctrl-C and when something fails.
 """
@@ -24,10 +24,12 @@ from tempfile import TemporaryDirectory
 
 from daemon.clock import SystemClock
 from daemon.sandbox.compare import Difference
-from daemon.sandbox.demo_day import HOLD, MINUTE_S, SKUS, Day, Fate
+from daemon.sandbox.compare_goods import Shelves
+from daemon.sandbox.demo_catalogue import SKUS, DemoCatalogue
+from daemon.sandbox.demo_day import HOLD, MINUTE_S, Day, Fate
 from daemon.sandbox.demo_process import DaemonFailed, DaemonProcess, free_port
 from daemon.sandbox.demo_screen import Screen, intro, look, summary
-from daemon.sandbox.demo_verdict import Verdict, judge, sides
+from daemon.sandbox.demo_verdict import Played, Verdict, judge, sides
 from daemon.sandbox.pipe17 import Pipe17Options, Pipe17Sandbox
 from daemon.sandbox.serve import Served, serve_sandbox
 from daemon.sandbox.tiktok import TikTokOptions, TikTokSandbox
@@ -43,7 +45,8 @@ KILL_WITHIN_S = 4.0
 LOOK_EVERY_S = 0.1
 ASK_EVERY_S = 1.0
 BUSY = ("ready", "sending", "unknown")
-WRITES = frozenset({"orders.create", "orders.update", "packages.mark_shipped"})
+WRITES = frozenset({"orders.create", "orders.update", "packages.mark_shipped", "inventory.update", "messages.send"})
+MESSAGE = "Thank you for order {order_id}! It leaves as soon as it is packed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class Demo:
         self.pipe17 = Pipe17Sandbox(clock, random.Random(f"pipe17-{seed}"), None, _organisation())
         self.daemon: DaemonProcess | None = None
         self.served: Served | None = None
-        self.day = Day(self.tiktok, self.pipe17, orders=orders, seed=seed, kill_and_restart=self._kill_and_restart)
+        self.catalogue = DemoCatalogue(self.tiktok, self.pipe17, orders=orders, seed=seed)
+        self.shelves = Shelves(self.tiktok, self.pipe17, self.catalogue.map)
+        kill = self._kill_and_restart
+        self.day = Day(self.tiktok, self.pipe17, self.catalogue, orders=orders, seed=seed, kill_and_restart=kill)
         self._folder = folder
         self._screen = screen
         self._backlog: Mapping[tuple[str, str], int] | None = None
@@ -74,13 +80,14 @@ class Demo:
     async def run(self, *, stay: bool) -> Result:
         """The whole of it. Raises `DaemonFailed`."""
         loop = asyncio.get_running_loop()
+        self.catalogue.open()
         self.served = await serve_sandbox(self.tiktok, self.pipe17)
         try:
             self.daemon = DaemonProcess(self._folder, self._settings(self.served))
             await self.daemon.start()
             begun_s = loop.time()
             in_time = await self._play()
-            verdict = judge(self.tiktok, self.pipe17, self.day.diary, self.hold)
+            verdict = judge(self._played())
             if not in_time:
                 verdict.differences.append(
                     Difference("unsettled", "", f"not everything was over after {LIMIT_S:.0f} s")
@@ -127,7 +134,7 @@ class Demo:
             writes = sum(call.operation in WRITES for call in (*self.tiktok.calls, *self.pipe17.calls))
             if busy or writes != written:
                 written, moved_s = writes, loop.time()
-            if busy or sides(self.tiktok, self.pipe17, self.hold):
+            if busy or sides(self._played()):
                 agreed_s = loop.time()
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -142,7 +149,9 @@ class Demo:
             if loop.time() >= ask_s:
                 ask_s = loop.time() + ASK_EVERY_S
                 self._backlog = None if self._down else await daemon.backlog()
-            self._screen.show(self.day, look(self.day, self.tiktok, self.pipe17, self._backlog), loop.time())
+            self.shelves.look()
+            now = look(self.day, self.tiktok, self.pipe17, self.shelves, self._backlog)
+            self._screen.show(self.day, now, loop.time())
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _kill_and_restart(self) -> None:
@@ -162,6 +171,9 @@ class Demo:
         self._down = False
         self.day.happened("the daemon is ready again")
 
+    def _played(self) -> Played:
+        return Played(self.tiktok, self.pipe17, self.day.diary, self.hold, self.shelves, self.catalogue.moves, MESSAGE)
+
     def _daemon(self) -> DaemonProcess:
         assert self.daemon is not None, "the daemon was started"
         return self.daemon
@@ -174,15 +186,22 @@ class Demo:
             "TIKTOK_REFRESH_TOKEN": str(self.tiktok.tokens()["refresh_token"]),
             "TIKTOK_API_URL": served.tiktok_url,
             "TIKTOK_AUTH_URL": served.tiktok_url,
-            "TIKTOK_REQUESTS_PER_SECOND": "40",
+            "TIKTOK_REQUESTS_PER_SECOND": "150",
             "PIPE17_API_KEY": self.pipe17.options.api_key,
             "PIPE17_API_URL": f"{served.pipe17_url}{self.pipe17.options.base_path}",
             "PIPE17_REQUESTS_PER_SECOND": "100",
+            "PIPE17_INTEGRATION_ID": self.pipe17.options.integration,
             "CONNECTOR_LISTEN": f"127.0.0.1:{port}",
             "CONNECTOR_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "ORDERS_HOLD": f"{self.hold.total_seconds():.0f}s",
             "ORDERS_EVERY": "1s",
             "FULFILLMENTS_EVERY": "1s",
+            "INVENTORY_EVERY": "1s",
+            "PRODUCTS_EVERY": "2s",
+            "LOCATIONS_EVERY": "5s",
+            "INVENTORY_LOCATION_MAP": ",".join(":".join(pair) for pair in self.catalogue.map.items()),
+            "ORDERS_MESSAGE": MESSAGE,
+            "ORDERS_SEND_ORDER_CARD": "true",
             "FULFILLMENTS_FALLBACK_CARRIER": "USPS",
         }
 
@@ -239,6 +258,7 @@ def _shop(hold: timedelta) -> TikTokOptions:
         hold_ms=hold // timedelta(milliseconds=1),
         index_lag_ms=1_000,
         scan_after_ms=3_000,
+        requests_per_second=200,
         strict_webhook_address=False,
         webhook_duplicates=0.1,
         webhook_loss=0.1,

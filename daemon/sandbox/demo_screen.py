@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
+from daemon.sandbox.compare_goods import Shelves
 from daemon.sandbox.demo_day import HOLD, MINUTE_S, Day
 from daemon.sandbox.demo_verdict import Verdict
 from daemon.sandbox.pipe17 import Pipe17Sandbox
@@ -34,14 +35,16 @@ class Look:
     tiktok: str
     pipe17: str
     tracking: str
+    stock: str
     daemon: str
 
 
-def look(day: Day, tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, backlog: Backlog | None) -> Look:
+def look(day: Day, tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, shelves: Shelves, backlog: Backlog | None) -> Look:
     """Both sides and the daemon, now."""
     pipe17.advance()
     orders = Counter(order.status for order in tiktok.book.orders.values())
     theirs = Counter(str(row.document["status"]) for row in pipe17.books.orders)
+    skus = len(shelves.skus)
     tracked = sum(bool(package.tracking_number) for package in tiktok.book.packages.values())
     return Look(
         minute=round(day.minute),
@@ -49,6 +52,7 @@ def look(day: Day, tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, backlog: Backlo
         tiktok=_counted(orders),
         pipe17=_counted(theirs),
         tracking=f"{tracked} of {day.diary.fulfillments}",
+        stock=f"{skus - len(shelves.differences())} of {skus} SKUs",
         daemon=_owed(backlog),
     )
 
@@ -102,7 +106,7 @@ class Screen:
             self._next_s = at_s + LINE_EVERY_S
             self.say(
                 f"minute {now.minute:3d} ({now.seconds} s) | TikTok {now.tiktok} | Pipe17 {now.pipe17} | "
-                f"tracking at TikTok {now.tracking} | daemon: {now.daemon}"
+                f"tracking at TikTok {now.tracking} | stock agrees {now.stock} | daemon: {now.daemon}"
             )
 
     def _draw(self, now: Look) -> None:
@@ -113,6 +117,7 @@ class Screen:
             f"  TikTok    {now.tiktok}",
             f"  Pipe17    {now.pipe17}",
             f"  tracking  {now.tracking} at TikTok",
+            f"  stock     {now.stock} as Pipe17's figures give it",
             f"  daemon    {now.daemon}",
         ]
         self._clear()
@@ -147,6 +152,20 @@ def summary(verdict: Verdict, took_s: float) -> str:
         ("fulfillments", figures.fulfillments, f"{figures.shipped_apart} orders in three packages"),
         ("packages", figures.packages, f"shipped at TikTok; {figures.fallback_carrier} by the fallback carrier"),
         ("tracking", figures.tracking, "packages with their tracking number"),
+        ("products linked", figures.skus_linked, f"of {figures.skus} SKUs, in {figures.products} products"),
+        (
+            "stock agrees",
+            figures.skus_agreed,
+            f"of {figures.skus_with_stock} SKUs; it moved {figures.stock_moves} times",
+        ),
+        ("zeroed by a fault", figures.zeroed_by_fault, "SKUs at 0 at TikTok while Pipe17 had stock"),
+        ("oversold", figures.oversold, "units"),
+        (
+            "cancelled there",
+            figures.cancels_arrived,
+            f"of {figures.cancelled_in_pipe17} cancelled in Pipe17, at TikTok",
+        ),
+        ("buyers told", figures.buyers_told, f"of their order; {figures.told_twice} told anything twice"),
         ("doubled", figures.doubled, "orders or shipments sent twice"),
         ("lost", figures.lost, "orders or shipments that never arrived"),
         ("early releases", figures.early_releases, "routable before the hold ended"),
@@ -165,7 +184,8 @@ def summary(verdict: Verdict, took_s: float) -> str:
     count = "1 difference" if found == 1 else f"{found} differences"
     lines += ["", f"TikTok and Pipe17 DO NOT AGREE ({took_s:.0f} s), {count}:"]
     lines += [
-        f"  {one.kind}: order {one.order_id or '-'} {one.text}" for one in verdict.differences[:DIFFERENCES_SHOWN]
+        f"  {one.kind}: order {one.order_id} {one.text}" if one.order_id else f"  {one.kind}: {one.text}"
+        for one in verdict.differences[:DIFFERENCES_SHOWN]
     ]
     if found > DIFFERENCES_SHOWN:
         lines.append(f"  and {found - DIFFERENCES_SHOWN} more (--json shows all)")

@@ -1,6 +1,8 @@
 """How the demo's day ended: both sides counted and compared, on the services' side, never by asking the daemon.
 
-`agree` needs all of it: the sides agree line by line (`compare.py`), nothing was routable before its hold ended,
+`agree` needs all of it: the sides agree line by line (`compare.py`) and about what is for sale (`compare_goods.py`), no
+fault ever set a stock to 0, nothing was oversold, buyers were told once and cancels made in Pipe17 were carried out at
+TikTok once (`compare_talk.py`), nothing was routable before its hold ended,
 nothing cancelled on hold was ever released, an edited order was released with its new address alone, no order was
 created twice and no shipment sent twice, and the limiters of the other side tripped only where the play said so.
 """
@@ -14,6 +16,8 @@ from datetime import timedelta
 from typing import Any
 
 from daemon.sandbox.compare import Difference, Rules, compare
+from daemon.sandbox.compare_goods import Shelves, linked
+from daemon.sandbox.compare_talk import cancelled, said, told
 from daemon.sandbox.demo_day import OLD_STREET, Diary, Fate
 from daemon.sandbox.pipe17 import Pipe17Sandbox
 from daemon.sandbox.recorded import Recorded
@@ -23,6 +27,19 @@ from daemon.sandbox.wire import Loss
 ALREADY_SHIPPED = 21011020
 LOST = frozenset({"missing", "shipment"})
 """Differences that mean: TikTok or the warehouse has it and the other side never got it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A day that was played. `moves`: how often stock moved in Pipe17. `message`: the template of the buyers' text."""
+
+    tiktok: TikTokSandbox
+    pipe17: Pipe17Sandbox
+    diary: Diary
+    hold: timedelta
+    shelves: Shelves
+    moves: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,18 @@ class Figures:
     packages: int
     tracking: int
     fallback_carrier: int
+    products: int
+    skus: int
+    skus_linked: int
+    skus_with_stock: int
+    skus_agreed: int
+    stock_moves: int
+    zeroed_by_fault: int
+    oversold: int
+    cancelled_in_pipe17: int
+    cancels_arrived: int
+    buyers_told: int
+    told_twice: int
     doubled: int
     lost: int
     early_releases: int
@@ -74,9 +103,12 @@ class Verdict:
         }
 
 
-def judge(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, diary: Diary, hold: timedelta) -> Verdict:
+def judge(played: Played) -> Verdict:
     """Count and compare."""
-    found = sides(tiktok, pipe17, hold)
+    tiktok, pipe17, diary, hold = played.tiktok, played.pipe17, played.diary, played.hold
+    found = sides(played)
+    zeroed = played.shelves.zeroed()
+    found += [*zeroed, *played.shelves.oversold()]
     early = list(_early(tiktok, pipe17, hold))
     twice = list(_twice(tiktok, pipe17))
     limited = [call for call in _calls(tiktok, pipe17) if call.status == 429]
@@ -84,19 +116,24 @@ def judge(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, diary: Diary, hold: time
     found += [*early, *twice, *_addresses(tiktok, pipe17, diary), *_cancelled(pipe17, diary)]
     found += [Difference("rate_limited", "", f"{call.operation} got a 429 by our own fault") for call in ours]
     figures = _figures(tiktok, pipe17, diary)
-    figures |= {
+    figures |= _goods(played, found) | {
         "doubled": len(twice) + sum(one.kind == "doubled" for one in found if one not in twice),
         "lost": sum(one.kind in LOST for one in found),
         "early_releases": len(early),
+        "zeroed_by_fault": len(zeroed),
         "limited_by_our_fault": len(ours),
         "limited_by_the_play": len(limited) - len(ours),
     }
     return Verdict(Figures(**figures), found)
 
 
-def sides(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, hold: timedelta) -> list[Difference]:
+def sides(played: Played) -> list[Difference]:
     """The comparison alone; cheap enough to ask again and again whether all has settled."""
-    return compare(tiktok.book.orders, tiktok.book.packages, pipe17, tiktok.clock.now_ms(), Rules(hold=hold))
+    tiktok, pipe17 = played.tiktok, played.pipe17
+    rules = Rules(hold=played.hold)
+    found = compare(tiktok.book.orders, tiktok.book.packages, pipe17, tiktok.clock.now_ms(), rules)
+    found += [*linked(tiktok, pipe17), *played.shelves.differences(), *told(tiktok, pipe17, played.message)]
+    return [*found, *cancelled(tiktok, played.diary.with_fate(Fate.CANCELLED_IN_PIPE17))]
 
 
 def _early(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, hold: timedelta) -> Iterator[Difference]:
@@ -137,6 +174,27 @@ def _cancelled(pipe17: Pipe17Sandbox, diary: Diary) -> Iterator[Difference]:
     for order_id in diary.with_fate(Fate.CANCELLED_ON_HOLD):
         if pipe17.audit.first_routable_ms(order_id) is not None:
             yield Difference("cancelled_released", order_id, "was cancelled on hold and released")
+
+
+def _goods(played: Played, found: list[Difference]) -> dict[str, int]:
+    """What came of the catalogue, the stock, the buyers' messages and Pipe17's cancels."""
+    kinds, catalogue = Counter(one.kind for one in found), played.tiktok.catalogue
+    asked = played.diary.with_fate(Fate.CANCELLED_IN_PIPE17)
+    of_buyers = said(played.tiktok, played.message)
+    stocked = len(played.shelves.skus)
+    return {
+        "products": len(catalogue.products),
+        "skus": len(catalogue.skus),
+        "skus_linked": len(catalogue.skus) - kinds["unlinked"],
+        "skus_with_stock": stocked,
+        "skus_agreed": stocked - kinds["stock"],
+        "stock_moves": played.moves,
+        "oversold": played.shelves.oversold_units(),
+        "cancelled_in_pipe17": len(asked),
+        "cancels_arrived": len(asked) - kinds["not_cancelled"],
+        "buyers_told": len({order_id for _, order_id in of_buyers}),
+        "told_twice": sum(times > 1 for times in of_buyers.values()),
+    }
 
 
 def _figures(tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, diary: Diary) -> dict[str, int]:

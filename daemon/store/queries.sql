@@ -570,6 +570,10 @@ UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
 -- name: reservations_unexplained
 SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
 
+-- TikTok has another stock of a SKU than the one it accepted from us: whatever is worked out next is sent.
+-- name: stock_accepted_forget
+UPDATE outbox SET accepted_digest = '', digest = '' WHERE flow = ? AND key = ? AND state IN ('done', 'sending', 'unknown');
+
 -- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
 -- name: resync_again
 UPDATE outbox SET state = ?, queued = 1, finished_at_ms = NULL, accepted_digest = '', rank_ms = ?, reason = ?,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from order_builders import order, raw_unit
 from test_bundles import bundle
 
-from daemon.core.reservations import Reservation, explained, taken_by, units_taken
+from daemon.core.order_facts import facts_of
+from daemon.core.reservations import Reservation, explained, given_back, taken_by, units_taken
 
 NOW = 1_767_218_400_000
 
@@ -99,3 +100,18 @@ def test_an_order_that_may_ship_is_a_likelier_cause_than_one_that_is_held() -> N
     assert ids(explained([just_made, released("1", 2)], 2, "", 0, NOW)) == ["1"]
     assert ids(explained([just_made, released("1", 2)], 3, "", 0, NOW)) == ["1", "2"]
     assert ids(explained([just_made, released("1", 2)], 1, "", 0, NOW)) == ["2"]
+
+
+def row_of(*units: dict[str, Any], updated_s: int = NOW // 1000) -> dict[str, Any]:
+    return {"facts": facts_of(dict(order(*units).raw) | {"update_time": updated_s})}
+
+
+def test_units_that_were_cancelled_since_are_given_back_and_bundles_as_their_parts() -> None:
+    gone = {"display_status": "CANCELLED"}
+    before = row_of(raw_unit("1", "A"), raw_unit("2", "B"), raw_unit("3", "C", **gone))
+    after = row_of(raw_unit("1", "A"), raw_unit("2", "B", **gone), raw_unit("3", "C", **gone), bundle("4") | gone)
+    assert given_back(before, after, NOW) == {"A", "B"}, "the bundle is made of A"
+    assert given_back(after, after, NOW) == set()
+    assert given_back(None, before, NOW) == {"C"}
+    assert given_back(None, before, NOW + 3_700_000) == set(), "long ago: whatever was published since has it"
+    assert given_back(None, {"standing": "held"}, NOW) == set()

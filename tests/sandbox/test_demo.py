@@ -31,14 +31,14 @@ from daemon.sandbox import demo
 
 honest = demo.judge
 
-def judge(tiktok, pipe17, diary, hold):
-    orders = pipe17.books.orders
+def judge(played):
+    orders = played.pipe17.books.orders
     row = next(row for row in orders if row.document["status"] == "fulfilled")
     orders._rows.pop(row.id)
     for member, places in orders._by_member.items():
         if row.document.get(member) is not None:
             places[row.document[member]].remove(row.id)
-    return honest(tiktok, pipe17, diary, hold)
+    return honest(played)
 
 demo.judge = judge
 sys.exit(main(["demo", "--orders", "12", "--seed", "2"]))
@@ -129,6 +129,14 @@ def test_a_rough_day_ends_with_both_sides_agreed(runs: dict[str, Run]) -> None:
     assert told["doubled"] == told["lost"] == told["early_releases"] == told["limited_by_our_fault"] == 0
     for rough in ("held", "edited", "cancelled_on_hold", "cancelled_late", "shipped_apart", "fallback_carrier"):
         assert told[rough] > 0, rough
+    assert told["skus_linked"] == told["skus"] == 8
+    assert told["skus_agreed"] == told["skus_with_stock"] == 7, "all but the bundle"
+    assert told["stock_moves"] > 10
+    assert told["zeroed_by_fault"] == told["oversold"] == told["told_twice"] == 0
+    assert told["cancels_arrived"] == told["cancelled_in_pipe17"] > 0
+    assert told["buyers_told"] > 15
+    assert "stock agrees 7 of 7 SKUs" in err
+    assert "buyers told" in err
     assert told["limited_by_the_play"] > 0
     assert told["outages"] > 0
     assert told["lost_answers"] > 0

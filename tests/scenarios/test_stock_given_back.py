@@ -1,0 +1,47 @@
+"""What a cancel gives back at TikTok comes on top of what we published, and is published over."""
+
+from __future__ import annotations
+
+from tests.scenarios.stage import HOUR, MINUTE, play, released
+from tests.scenarios.stock_stage import link, live, pushes, stock
+from tests.sim.world import World
+
+EVERY = {"INVENTORY_EVERY": "60s"}
+
+
+async def opened_shop(world: World) -> None:
+    world.tiktok.seller.add_product(["A"], stock=10)
+    stock(world, "A", 10)
+    await world.start()
+    await link(world)
+    await world.live(2 * MINUTE)
+
+
+def test_a_cancel_made_in_pipe17_leaves_what_pipe17_has_and_not_one_more() -> None:
+    async def story(world: World) -> None:
+        await opened_shop(world)
+        order_id = await released(world, "A")
+        assert live(world, "A") == 9
+        world.pipe17.cancel_order(order_id)
+        await world.live(HOUR)
+        assert world.tiktok.order(order_id).status == "CANCELLED"
+        assert live(world, "A") == 10, "TikTok gave one back on top of the ten that Pipe17 has"
+        settled = len(pushes(world, "A"))
+        await world.live(HOUR)
+        assert len(pushes(world, "A")) == settled
+
+    play(story, settings=EVERY)
+
+
+def test_an_order_that_came_and_went_between_two_looks_changes_nothing() -> None:
+    async def story(world: World) -> None:
+        await opened_shop(world)
+        order_id = world.tiktok.place_order(["A"])
+        stock(world, "A", 15)
+        world.tiktok.seller.set_stock("A", 15)
+        world.tiktok.cancel_order(order_id)
+        assert live(world, "A") == 16
+        await world.live(10 * MINUTE)
+        assert live(world, "A") == 15
+
+    play(story, settings=EVERY)
