@@ -1,7 +1,7 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
     timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
-    the judge of stock and its resync, connections, upkeep
+    the judge of stock and its resync, connections, upkeep, and once what was switched off
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -27,6 +27,7 @@ from daemon.flows.push_inventory import PushInventory
 from daemon.flows.pusher import Pusher
 from daemon.flows.resync import Resync
 from daemon.flows.stock_judge import StockJudge
+from daemon.flows.switched_off import drop_switched_off
 from daemon.flows.upkeep import Upkeep
 from daemon.store import journal, outbox
 from daemon.store.database import Tx
@@ -59,9 +60,9 @@ class Daemon:
 
     @property
     def ready(self) -> bool:
-        """Store open, first polls over, both sides let us in."""
+        """Store open, first polls over, both sides let us in as far as orders and shipments need it."""
         polled = all(poller.ran_once for poller in self.pollers)
-        return self.started and polled and not self.parts.engine.connections.refused
+        return self.started and polled and not self.parts.engine.connections.refusals
 
     def stop(self) -> None:
         """Begin to stop; `run` returns when calls under way have ended."""
@@ -101,6 +102,8 @@ class Daemon:
                 group.start_soon(engine.connections.run)
                 group.start_soon(self.hints.run)
                 group.start_soon(self.upkeep.run)
+                on = {sender.name for sender in self.parts.senders}
+                group.start_soon(drop_switched_off, self.parts.database, self.parts.clock, on)
                 if self.backfill is not None:
                     group.start_soon(self.backfill.run)
                 if self.judge is not None:

@@ -19,12 +19,14 @@ from daemon.apis.pacing import CallObserver, Closure, Pacer
 from daemon.apis.pipe17.client import Pipe17
 from daemon.apis.tiktok.client import TikTok
 from daemon.apis.tiktok.grants import App
+from daemon.apis.tiktok.operations import VITAL_SCOPES
 from daemon.clock import Clock
 from daemon.core.follow_ups import FollowUpRules
 from daemon.core.lanes import Lane
 from daemon.core.orders import OrderRules
 from daemon.core.stock import StockRules
 from daemon.core.tokens import Secret
+from daemon.flows.cancelled_orders import CancelledOrders
 from daemon.flows.canceller import Canceller
 from daemon.flows.connections import Connections
 from daemon.flows.engine import Engine, FlowObserver
@@ -48,6 +50,9 @@ from daemon.settings import Settings
 from daemon.settings.values import Since
 from daemon.store.database import Database
 from daemon.store.tokens import StoredTokens
+
+VITAL_CALLS = ("orders.", "shipments.", "fulfillments.")
+"""Calls to Pipe17 without which orders do not come or shipments do not go."""
 
 
 class Observer(CallObserver, FlowObserver, Protocol):
@@ -107,14 +112,18 @@ def assemble(
     pacer.budget("pipe17", per_second=float(settings.pipe17_requests_per_second), shared=True)
     tiktok, pipe17 = connect(settings, clock, transport, pacer, observer, database)
     connections = Connections(database, clock)
-    connections.watch("tiktok", lambda: _probe_tiktok(tiktok), lambda: tiktok.keeper.missing_scopes)
-    connections.watch("pipe17", pipe17.probe, lambda: pipe17.missing_grants)
+    scopes, grants = (lambda: tiktok.keeper.missing_scopes), (lambda: pipe17.missing_grants)
+    connections.watch("tiktok", lambda: _probe_tiktok(tiktok), scopes, VITAL_SCOPES.__contains__)
+    connections.watch("pipe17", pipe17.probe, grants, lambda call: call.startswith(VITAL_CALLS))
     engine = Engine(database, clock, rng, observer, connections)
     ownership = Ownership(database, clock, settings.pipe17_integration_id)
     flows = flows_of(settings, clock, tiktok, pipe17, ownership, observer, database)
     stock = next((flow for flow, _ in flows if isinstance(flow, PushInventory)), None)
     if stock is not None:
         engine.watchers = (StockOfOrders(stock.bell.ring), StockHistory(), WarehousesWatched(stock.bell.ring))
+    ships = next((flow for flow, _ in flows if isinstance(flow, PushFulfillments)), None)
+    if ships is not None:
+        engine.watchers += (ships.strangers, CancelledOrders())
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
@@ -171,7 +180,7 @@ def followers_of(settings: Settings, clock: Clock, tiktok: TikTok) -> list[Sende
     """The flows without a source that are switched on."""
     asked, followers = follow_up_rules(settings), list[Sender]()
     if settings.orders == "pull" and (asked.text or asked.card):
-        followers.append(SendMessages(tiktok, clock, settings.orders_message))
+        followers.append(SendMessages(tiktok, clock, settings.orders_message, card=asked.card))
     if settings.orders == "pull" and asked.references:
         followers.append(WriteReferences(tiktok, clock))
     return followers

@@ -43,3 +43,18 @@ def pick(line: FulfilledLine, free: Sequence[Unit], mine: set[str], number: str)
 def left_with(unit: Unit, number: str) -> bool:
     """Whether TikTok shows the unit shipped under this tracking number."""
     return unit.shipped and unit.tracking_number.upper() == number.upper()
+
+
+def too_few(line: FulfilledLine, units: Sequence[Unit], taken: Mapping[str, str], fulfillment_id: str) -> Refusal:
+    """Why a line has fewer open units than the fulfillment ships."""
+    name = line.sku or line.unique_id
+    not_others = [unit for unit in units if taken.get(unit.id) in (None, fulfillment_id)]
+    elsewhere = sum(unit.shipped for unit in not_others)
+    if elsewhere:
+        text = f"{elsewhere} of {len(units)} units of {name} left TikTok under another tracking number"
+        return Refusal("already_shipped_elsewhere", text)
+    cancelled = sum(unit.cancelled for unit in not_others)
+    if cancelled:
+        return Refusal("order_cancelled", f"{cancelled} of {len(units)} units of {name} are cancelled at TikTok")
+    text = f"{line.quantity} of {name} on top of the {len(units)} units ordered, which other fulfillments have shipped"
+    return Refusal("over_fulfilment", text)

@@ -110,13 +110,17 @@ def findings(
     `taken_back`: ids of lines that TikTok only made smaller because Pipe17 asked for it; nobody has to act on them.
 
     `recall`: cancelled when the warehouse may have it (the status is still written). `cancelled_after_ship`: cancelled
-    when something has shipped (nothing is written). `edited_after_release`: lines changed when the order was at the
+    when something has shipped (nothing is written); `digital_cancelled`: the same, of what is not shipped at all, which
+    Pipe17 has as `fulfilled` from the start. `edited_after_release`: lines changed when the order was at the
     warehouse. `edited_after_ship`: lines or address changed when something had shipped.
     """
     status = current.get("status")
     if wanted.get("status") == "canceled":
         if status in SENT:
             return (Finding("recall", "cancelled at TikTok while at the warehouse; goods must be called back by hand"),)
+        if status in SHIPPING and _digital(wanted):
+            text = "a digital order, cancelled at TikTok after Pipe17 had it as fulfilled; Pipe17 keeps it so"
+            return (Finding("digital_cancelled", text),)
         if status in SHIPPING:
             return (Finding("cancelled_after_ship", "cancelled at TikTok after a shipment; the order stays as it is"),)
         return ()
@@ -129,6 +133,11 @@ def findings(
         what = " and ".join(text for text in (lines, "the address" if address else "") if text)
         return (Finding("edited_after_ship", f"changed at TikTok after a shipment: {what}"),)
     return ()
+
+
+def _digital(document: Mapping[str, Any]) -> bool:
+    lines = document.get("lineItems") or ()
+    return bool(lines) and all(line.get("requiresShipping") is False for line in lines)
 
 
 def recall(shipments: Sequence[Mapping[str, Any]]) -> Finding | None:

@@ -29,7 +29,7 @@ from daemon.core.bundles import Bundle, Parts, Share, share_of
 from daemon.core.corrections import Correction, CorrectionAwaited, Superseded, Unclear, correction_of
 from daemon.core.findings import Refusal
 from daemon.core.fulfillments import FulfilledLine, Fulfillment
-from daemon.core.line_units import left_with, pick, units_of_line
+from daemon.core.line_units import left_with, pick, too_few, units_of_line
 from daemon.core.lines import by_age
 from daemon.core.tiktok_order import TikTokOrder, Unit
 
@@ -188,7 +188,7 @@ def _units_to_ship(
         picked = pick(line, free, set(mine), number)
         if picked is None:
             again = _said_before(fulfillment, order, units_by_line, taken, used_numbers or {})
-            return again or _refusal_for_want_of_units(line, line_units, taken, fulfillment.id)
+            return again or too_few(line, line_units, taken, fulfillment.id)
         chosen.update(dict.fromkeys(unit.id for unit in picked))
     awaited: list[Bundle] = []
     for bundle in touched.values():
@@ -289,23 +289,6 @@ def _said_before(
     if left.total() or not all(left_with(units[unit_id], number) for unit_id in theirs):
         return DUPLICATE_TRACKING
     return _already_shipped(units, theirs)
-
-
-def _refusal_for_want_of_units(
-    line: FulfilledLine, units: Sequence[Unit], taken: Mapping[str, str], fulfillment_id: str
-) -> Refusal:
-    """Why a line has fewer open units than the fulfillment ships."""
-    name = line.sku or line.unique_id
-    not_others = [unit for unit in units if taken.get(unit.id) in (None, fulfillment_id)]
-    elsewhere = sum(unit.shipped for unit in not_others)
-    if elsewhere:
-        text = f"{elsewhere} of {len(units)} units of {name} left TikTok under another tracking number"
-        return Refusal("already_shipped_elsewhere", text)
-    cancelled = sum(unit.cancelled for unit in not_others)
-    if cancelled:
-        return Refusal("order_cancelled", f"{cancelled} of {len(units)} units of {name} are cancelled at TikTok")
-    text = f"{line.quantity} of {name} on top of the {len(units)} units ordered, which other fulfillments have shipped"
-    return Refusal("over_fulfilment", text)
 
 
 def _already_shipped(units: Mapping[str, Unit], unit_ids: Sequence[str]) -> AlreadyShipped:

@@ -1,7 +1,8 @@
 """Whether each side lets us in. A refusal pauses sends, never intake; it is said once, loudly, and so is the recovery.
 
 A missing scope is another matter: only the calls that need it are refused, so the others go on, and the exception stays
-open until the scope is there; the success of a call that does not need it proves nothing.
+open until the scope is there; the success of a call that does not need it proves nothing. Being ready is about orders
+and shipments: a scope that only stock, products or what follows an order needs keeps nobody from being ready (`vital`).
 
 A refused system is probed at most once per `PROBE_EVERY`; every successful read of a poller is a probe, too. While any
 side refuses us, pushers claim nothing: rows keep their place, no attempt is counted, and everything goes out once after
@@ -61,25 +62,39 @@ class Connections:
         self._states: dict[str, ConnectionState] = {}
         self._probes: dict[str, Callable[[], Awaitable[None]]] = {}
         self._missing: dict[str, Callable[[], Sequence[str]]] = {}
+        self._vital: dict[str, Callable[[str], bool]] = {}
         self._open = anyio.Event()
         self._open.set()
 
     def watch(
-        self, system: str, probe: Callable[[], Awaitable[None]], missing: Callable[[], Sequence[str]] = tuple
+        self,
+        system: str,
+        probe: Callable[[], Awaitable[None]],
+        missing: Callable[[], Sequence[str]] = tuple,
+        vital: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Know a system; `probe` is its cheapest authorised read, `missing` says which scopes it still refuses."""
+        """Know a system; `probe` is its cheapest authorised read, `missing` says which scopes it still refuses, and
+        `vital` without which of them orders do not come or shipments do not go."""
         self._states[system] = ConnectionState("unknown", "", "not called yet", self._clock.now_ms())
         self._probes[system] = probe
         self._missing[system] = missing
+        self._vital[system] = vital
 
     def state(self, system: str) -> ConnectionState:
         """How this side treats us now."""
         return self._states[system]
 
     @property
-    def refused(self) -> bool:
-        """True while any side refuses our credentials."""
-        return any(state.state == "refused" for state in self._states.values())
+    def refusals(self) -> list[str]:
+        """Who refuses us what orders and shipments need, for people; empty while both may go on."""
+        found = []
+        for system, state in self._states.items():
+            if state.state != "refused":
+                continue
+            missing = self._missing[system]() if state.code == SCOPE else ()
+            if not missing or any(map(self._vital[system], missing)):
+                found.append(f"{system} refuses us: {state.text}")
+        return found
 
     async def opened(self) -> None:
         """Until no side refuses us."""
@@ -102,12 +117,15 @@ class Connections:
         """A call failed: by refusing us (`refused`) or because nobody answered."""
         code = getattr(error.verdict, "code", "")
         state, before = "refused" if refused else "unreachable", self._states[error.system]
-        if (before.state, before.code) == (state, code) or (
-            before.state == "refused" and (not refused or code == SCOPE)
-        ):
-            return
+        missing = self._missing[error.system]() if refused and code == SCOPE else ()
+        said = f"missing: {', '.join(missing)}" if missing else str(error)
         cure = CURES.get(f"{error.system}:{code}", "") if refused else "we go on trying"
-        text = f"{error}; {cure}" if cure else str(error)
+        text = f"{said}; {cure}" if cure else said
+        same = (before.state, before.code) == (state, code)
+        if same and (not missing or before.text == text):
+            return
+        if not same and before.state == "refused" and (not refused or code == SCOPE):
+            return
         self._states[error.system] = ConnectionState(state, code, text, self._clock.now_ms())
         if refused and code == SCOPE:
             log.error("%s refuses us a scope; what needs it waits: %s", error.system, text)

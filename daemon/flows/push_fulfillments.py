@@ -110,7 +110,7 @@ class PushFulfillments:
         self._clock = clock
         self._rules = rules
         self._ownership = ownership
-        self._strangers = strangers
+        self.strangers = strangers
         self._shared: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
@@ -197,7 +197,7 @@ class PushFulfillments:
     async def _watched(self, attempt: Attempt, order_id: str, outcome: T) -> T:
         """The outcome; units that somebody else shipped are counted by order."""
         if isinstance(outcome, Refused) and outcome.code == "already_shipped_elsewhere":
-            await self._strangers.shipped(order_id)
+            await self.strangers.shipped(order_id)
         return outcome
 
     def _alone(self, order: TikTokOrder) -> asyncio.Lock:

@@ -55,11 +55,13 @@ class SendMessages:
     lane = Lane.MESSAGES
     concurrency = 8
 
-    def __init__(self, tiktok: TikTok, clock: Clock, template: str) -> None:
+    def __init__(self, tiktok: TikTok, clock: Clock, template: str, *, card: bool) -> None:
+        """`template`: ORDERS_MESSAGE; `card`: ORDERS_SEND_ORDER_CARD. What is off is not sent, though it waits."""
         self._tiktok = tiktok.at(Lane.MESSAGES)
         self._orders = OrderReader(self._tiktok)
         self._clock = clock
         self._template = template
+        self._card = card
         self._quota_until_ms = 0
         self._refused_until_ms = 0
 
@@ -69,6 +71,9 @@ class SendMessages:
 
     async def deliver(self, attempt: Attempt) -> Outcome:
         row, now_ms = attempt.row, self._clock.now_ms()
+        if not (self._card if row.payload["kind"] == ORDER_CARD else self._template):
+            setting = "ORDERS_SEND_ORDER_CARD" if row.payload["kind"] == ORDER_CARD else "ORDERS_MESSAGE"
+            return Dropped(f"switched off ({setting})")
         if now_ms < self._quota_until_ms:
             return self._waits()
         if now_ms < self._refused_until_ms:

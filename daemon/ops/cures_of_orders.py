@@ -60,6 +60,10 @@ ORDERS: Mapping[str, Cure] = {
         "The order was cancelled at TikTok after a shipment.",
         "Expect the goods back or claim them from the carrier; close the order in Pipe17 by hand, then dismiss it.",
     ),
+    "digital_cancelled": Cure(
+        "A digital order was cancelled at TikTok when Pipe17 had it as fulfilled already; nothing was shipped.",
+        "Take back the code or the access that the buyer got, and the sale in Pipe17 where it counts; then dismiss it.",
+    ),
     "order_not_shown": Cure(
         "TikTok shows no order by this id.",
         "Check that the daemon serves the shop of this order (`status` names it); an order that TikTok deleted is "

@@ -77,7 +77,7 @@ SHIPPING: Mapping[str, Cure] = {
     "second_connector": Cure(
         "Several orders within a day left TikTok under tracking numbers that were never sent from here.",
         "Find the other connector, app or person that ships for this shop and stop one of the two; correct the orders "
-        "named with `already_shipped_elsewhere`, then dismiss this.",
+        "named, which have exceptions of their own, then dismiss this.",
     ),
     "fulfillment_rejected": Cure(
         "The warehouse rejected these lines, and ORDERS_PUSH_CANCELLATIONS is off.",

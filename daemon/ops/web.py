@@ -92,11 +92,7 @@ def not_ready(site: Site) -> list[str]:
     if not daemon.started:
         reasons.append("starting")
     reasons += [f"{poller.flow.name}: the first poll is not over" for poller in daemon.pollers if not poller.ran_once]
-    for system in ("tiktok", "pipe17"):
-        state = connections.state(system)
-        if state.state == "refused":
-            reasons.append(f"{system} refuses us: {state.text}")
-    return reasons
+    return reasons + connections.refusals
 
 
 class Health:

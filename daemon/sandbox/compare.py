@@ -24,6 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
 from daemon.sandbox.pipe17 import ROUTABLE, Pipe17Sandbox
@@ -211,7 +212,7 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
     ]
     sent = [package for package in map(packages.get, order.package_ids) if package and package.tracking_number]
     told = Counter(_tracking(fulfillment) for fulfillment in fulfillments)
-    for counted in list(_corrected(fulfillments, {package.tracking_number for package in sent})):
+    for counted in _corrected(fulfillments, {package.tracking_number for package in sent}):
         fulfillments = counted
         if _bundles_in_pieces(order, counted, sent):
             fulfillments = []
@@ -235,7 +236,10 @@ def _shipments(order: Order, packages: Mapping[str, Package], pipe17: Pipe17Sand
 
 
 def _corrected(fulfillments: list[Mapping[str, Any]], numbers: Collection[str]) -> Iterator[list[Mapping[str, Any]]]:
-    """The list, and again without one more of those whose number a later one of the same lines has replaced."""
+    """The list, and again without some of those whose number a later one of the same lines may have replaced.
+
+    Two pieces of one line may be two parts of a bundle or a part and its correction: which, only the whole tells.
+    """
 
     def lines(fulfillment: Mapping[str, Any]) -> Counter[str]:
         found: Counter[str] = Counter()
@@ -243,18 +247,15 @@ def _corrected(fulfillments: list[Mapping[str, Any]], numbers: Collection[str]) 
             found[line.get("uniqueId") or line.get("sku", "")] += line.get("quantity", 0)
         return found
 
-    left = list(fulfillments)
-    while True:
-        yield left
-        gone = [
-            one
-            for place, one in enumerate(left)
-            if _tracking(one) not in numbers
-            and any(_tracking(later) in numbers and lines(later) == lines(one) for later in left[place + 1 :])
-        ]
-        if not gone:
-            return
-        left = [one for one in left if one is not gone[-1]]
+    replaced = [
+        place
+        for place, one in enumerate(fulfillments)
+        if _tracking(one) not in numbers
+        and any(_tracking(later) in numbers and lines(later) == lines(one) for later in fulfillments[place + 1 :])
+    ]
+    for many in range(len(replaced) + 1):
+        for gone in combinations(replaced, many):
+            yield [one for place, one in enumerate(fulfillments) if place not in gone]
 
 
 def _bundles_in_pieces(order: Order, fulfillments: Sequence[Mapping[str, Any]], sent: Sequence[Package]) -> bool:

@@ -17,6 +17,7 @@ from daemon.core.lifecycle import FINISHED, NEWER, Event, State, after
 from daemon.core.owed import Change, FollowUp, Owed, Wanted
 from daemon.store.database import Tx
 from daemon.store.exceptions import Kind, close_all, close_kind, show_findings
+from daemon.store.journal import note
 
 UNHURRIED_MS = 3 * 86_400_000
 """What has no deadline takes its turn as if it had one three days after its change."""
@@ -267,3 +268,33 @@ def dismiss(tx: Tx, flow: str, key: str, note: str, now_ms: int, by: str) -> lis
         tx.run("outbox_close", (state.value, f"dismissed: {note}", now_ms, now_ms, row.id))
         book(tx, flow, row.state, state)
     return codes
+
+
+def drop_waiting(tx: Tx, flow: str, reason: str, now_ms: int, limit: int) -> int:
+    """Drop at most so many rows of a flow that nobody serves any more; how many they were. What is dead stays.
+
+    A row whose last call ended in the dark is dropped, too: nobody is left to look it up, and its reason says so.
+    """
+    dropped = 0
+    for state in (State.HELD, State.READY, State.UNKNOWN):
+        open_state = after(state, Event.ABSENT) if state is State.UNKNOWN else state
+        said = f"{reason}; what became of its last call is not known" if state is State.UNKNOWN else reason
+        end = after(open_state, Event.DROP)
+        for row_id, key, group, flagged in tx.all("outbox_waiting_of_flow", (flow, state.value, limit - dropped)):
+            if flagged:
+                close_kind(tx, flow, key, Kind.SEND, now_ms, "dropped")
+            tx.run("outbox_close", (end.value, said, now_ms, now_ms, row_id))
+            book(tx, flow, state, end)
+            note(tx, flow, key, group, "dropped", said, now_ms)
+            dropped += 1
+    return dropped
+
+
+def drop_refused(tx: Tx, group: str, code: str, reason: str, now_ms: int) -> None:
+    """Drop the rows of a group that the other side refused with this code, and close their exceptions."""
+    for row_id, flow, key in tx.all("outbox_dead_of_group", (group, code)):
+        end = after(State.DEAD, Event.DROP)
+        close_kind(tx, flow, key, Kind.SEND, now_ms, reason)
+        tx.run("outbox_close", (end.value, reason, now_ms, now_ms, row_id))
+        book(tx, flow, State.DEAD, end)
+        note(tx, flow, key, group, "dropped", reason, now_ms)

@@ -121,7 +121,14 @@ UPDATE outbox SET state = ?, queued = 1, due_at_ms = NULL, attempts = 0, reason 
 WHERE id = ?;
 
 -- name: outbox_close
-UPDATE outbox SET state = ?, queued = 0, due_at_ms = NULL, reason = ?, updated_at_ms = ?, finished_at_ms = ? WHERE id = ?;
+UPDATE outbox SET
+    state = ?, queued = 0, due_at_ms = NULL, staged = NULL, staged_due_ms = NULL, reason = ?, updated_at_ms = ?,
+    finished_at_ms = ?
+WHERE id = ?;
+
+-- name: outbox_waiting_of_flow
+SELECT id, key, group_key, flagged FROM outbox
+WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0 ORDER BY changed_at_ms LIMIT ?;
 
 -- After a crash: what a worker held may have taken effect.
 -- name: outbox_orphans
@@ -132,6 +139,9 @@ UPDATE outbox SET state = ?, queued = 1, busy = 0, due_at_ms = NULL, reason = ? 
 
 -- name: outbox_dead_of_flow
 SELECT key FROM outbox WHERE flow = ? AND state = 'dead' AND finished_at_ms IS NULL AND busy = 0 LIMIT ?;
+
+-- name: outbox_dead_of_group
+SELECT id, flow, key FROM outbox WHERE group_key = ? AND state = 'dead' AND code = ?;
 
 -- name: outbox_oldest
 SELECT min(changed_at_ms) FROM outbox WHERE flow = ? AND state = ? AND finished_at_ms IS NULL AND busy = 0;
@@ -230,6 +240,10 @@ SELECT * FROM exceptions WHERE closed_at_ms IS NULL ORDER BY opened_at_ms, id LI
 
 -- name: exceptions_of_group
 SELECT * FROM exceptions WHERE group_key = ? ORDER BY id LIMIT ?;
+
+-- Whether it was said about this record before, open or closed.
+-- name: exception_of_group_before
+SELECT 1 FROM exceptions WHERE group_key = ? AND code = ? AND opened_at_ms < ? LIMIT 1;
 
 -- name: exceptions_expire
 DELETE FROM exceptions WHERE id IN (

@@ -175,6 +175,12 @@ def test_what_comes_too_late_is_shown_to_a_person(status: str, wanted: dict[str,
     assert [finding.code for finding in findings(in_pipe17(NEW, status), wanted)] == codes
 
 
+def test_what_is_not_shipped_at_all_was_not_cancelled_after_a_shipment() -> None:
+    sold = document(order(order_type="VIRTUAL_ORDER"), created=True)
+    gone = document(order(order_type="VIRTUAL_ORDER", status="CANCELLED"), created=True)
+    assert [finding.code for finding in findings(in_pipe17(sold, "fulfilled"), gone)] == ["digital_cancelled"]
+
+
 def test_a_correction_made_in_pipe17_is_no_late_edit() -> None:
     current = in_pipe17(NEW, "fulfilled", shippingAddress={**NEW["shippingAddress"], "address1": "Rear"})
     assert findings(current, NEW, accepted=NEW) == ()

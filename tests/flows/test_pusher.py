@@ -257,7 +257,7 @@ def test_a_refusal_pauses_sends_counts_nothing_and_everything_goes_out_once_afte
             await house.stage(change("a"))
             house.start(group)
             await anyio.sleep(600)
-            assert house.connections.refused
+            assert house.connections.refusals
             assert len(flow.sent) <= 1
             assert (await house.row("a")).attempts == 0
             assert (system, f"{system}_expired") in await house.open_exceptions()
@@ -293,7 +293,7 @@ def test_sends_go_on_only_when_neither_side_refuses(tmp_path: Path) -> None:
 def test_no_answer_is_not_a_refusal_and_does_not_hide_one(tmp_path: Path) -> None:
     async def test(house: House) -> None:
         await house.connections.fail(error(Retry("no_answer"), status=0), refused=False)
-        assert (house.connections.state("tiktok").state, house.connections.refused) == ("unreachable", False)
+        assert (house.connections.state("tiktok").state, house.connections.refusals) == ("unreachable", [])
         await house.connections.fail(error(Reauth("revoked"), status=401), refused=True)
         await house.connections.fail(error(Retry("no_answer"), status=0), refused=False)
         assert house.connections.state("tiktok").state == "refused"

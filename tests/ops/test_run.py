@@ -69,7 +69,7 @@ def _created(sides: Sides) -> list[dict[str, str]]:
 async def test_a_dead_network_and_a_wrong_key_do_not_keep_it_from_starting(store: Path) -> None:
     sides = Sides()
     async with running(store, sides, PIPE17_API_KEY="wrong-key-0000", TIKTOK_REFRESH_TOKEN="ROW_spent-0000") as house:
-        await until(lambda: house.running.daemon.parts.engine.connections.refused)
+        await until(lambda: house.running.daemon.parts.engine.connections.refusals)
         answer = await house.ask("GET", "/readyz")
         assert answer.status == 503
         assert b"refuses us" in answer.body

@@ -161,8 +161,9 @@ async def test_a_grant_taken_back_is_noticed_at_once(house: House) -> None:
     house.sides.tiktok.revoke_grant()
     notice = {"type": 6, "tts_notification_id": "77", "timestamp": 1, "data": {"message": "deauthorized"}}
     assert await house.hook(notice) == 200
-    await until(lambda: house.running.daemon.parts.engine.connections.refused)
+    await until(lambda: house.running.daemon.parts.engine.connections.refusals)
     await until(lambda: _state(house, "disconnected"))
+    await until(house.exceptions)  # written behind the state
     (entry,) = await house.exceptions()
     assert (entry["flow"], entry["code"]) == ("connection", "tiktok_revoked")
     before = len(house.sides.tiktok.called("token.refresh"))
@@ -176,7 +177,7 @@ async def test_a_false_alarm_about_the_grant_changes_nothing(house: House) -> No
     assert await house.hook({"type": 6, "tts_notification_id": "78", "timestamp": 1, "data": {"message": "x"}}) == 200
     await until(lambda: len(house.sides.tiktok.called("shops.list")) > before)
     await until(lambda: _state(house, "authorized"))
-    assert not house.running.daemon.parts.engine.connections.refused
+    assert not house.running.daemon.parts.engine.connections.refusals
 
 
 async def _state(house: House, wanted: str) -> bool:
@@ -241,6 +242,6 @@ class TestRegistration:
         assert not await registration.once()
         assert not await registration.once()
         assert len([one for one in caplog.records if "cannot be registered" in one.getMessage()]) == 1
-        assert not house.running.daemon.parts.engine.connections.refused
+        assert not house.running.daemon.parts.engine.connections.refusals
         house.sides.tiktok.faults.clear()
         assert await registration.once()

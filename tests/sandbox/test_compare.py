@@ -321,3 +321,24 @@ def test_a_bundle_whose_parts_left_one_by_one_is_one_package_with_one_of_their_n
     assert "shipment" in played("T1", 0, 1), "the package has the number of a fulfillment that does not name the pan"
     assert "shipment" in played("T2", 0, 2)
     assert "shipment" in played("T2", 0, 1, lines=({"TIN": 1}, {"CUP": 1, "PAN": 1}))
+
+
+def test_a_corrected_number_beside_parts_of_a_bundle_that_left_one_by_one() -> None:
+    """Two parcels with one cup each are both parts of the bundle; it is the number of the pan that was corrected."""
+
+    def played(*lines: dict[str, int], pan: str) -> list[str]:
+        sides = Sides()
+        placed = sides.place(UnitSpec(seller_sku="KIT", parts=(("TIN", 1, "9"), ("CUP", 2, "3"))), "PAN")
+        told = [("TIN", 1), ("CUP", 2), ("PAN", 1)]
+        sides.pull(placed, lineItems=[{"uniqueId": sku, "sku": sku, "quantity": quantity} for sku, quantity in told])
+        request = sides.org.sandbox.send_shipments(placed.id)[0]
+        for place, parcel in enumerate(lines, 1):
+            sides.org.sandbox.fulfill(request, parcel, "UPS", f"T{place}")
+        sides.ship(placed, placed.units[0].id, tracking="T3")
+        sides.ship(placed, placed.units[1].id, tracking=pan)
+        return sides.differences()
+
+    told = ({"TIN": 1, "PAN": 1}, {"CUP": 1}, {"CUP": 1}, {"TIN": 1, "PAN": 1})
+    assert played(*told, pan="T4") == []
+    assert "shipment" in played(*told, pan="T1"), "the newer number did not arrive"
+    assert played(*told[:2], {"PAN": 1}, told[3], pan="T4") != [], "a cup is missing"

@@ -181,6 +181,20 @@ def test_a_digital_order_is_never_seen_by_a_warehouse(kind: str, pull_on_hold: s
     play(story, settings={"ORDERS_PULL_ON_HOLD": pull_on_hold})
 
 
+@pytest.mark.parametrize("kind", ["digital", "virtual"])
+def test_a_digital_order_cancelled_after_it_was_fulfilled_is_told_as_what_it_is(kind: str) -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = world.tiktok.place_order(kind=kind)
+        await world.live(90 * MINUTE)
+        world.tiktok.cancel_order(order_id)
+        await world.live(HOUR)
+        assert set(opened(world, order_id)) == {"digital_cancelled"}
+        assert status(world, order_id) == DONE
+
+    play(story)
+
+
 @pytest.mark.parametrize("market", ["US", "VN"])
 def test_a_masked_address_is_no_exception_where_tiktok_makes_the_label(market: str) -> None:
     async def story(world: World) -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok.conversations import Conversation
 from daemon.sandbox.tiktok.options import ALL_SCOPES
-from tests.scenarios.stage import DAY, HOUR, MINUTE, attempts, opened, play, row, shop, sql, standing, status
+from tests.scenarios.stage import DAY, HOUR, MINUTE, attempts, fulfill, opened, play, row, shop, sql, standing, status
 from tests.sim.world import World
 
 BOTH = {"ORDERS_MESSAGE": "Thanks {order_id}", "ORDERS_SEND_ORDER_CARD": "true"}
@@ -314,12 +314,65 @@ def test_a_missing_scope_is_said_once_asked_about_slowly_and_made_up_for(scope: 
         await world.live(HOUR)
         assert all(status(world, order_id) for order_id in orders), "the orders do not wait for it"
         assert sql(world, "SELECT count(*) FROM exceptions WHERE code = 'tiktok_scope'") == [(1,)]
-        assert set(opened(world)) == {"tiktok_scope"}
+        assert scope in opened(world)["tiktok_scope"]
+        assert world.daemon is not None
+        assert world.daemon.ready, "orders and shipments need nothing of it"
         assert len([call for call in world.tiktok.calls if call.code == 105005]) <= 70, "one probe a minute, no loop"
+        await world.live(10 * MINUTE)
+        world.tiktok.revoke_grant()
+        vital = tuple(one for one in ALL_SCOPES if one not in (scope, "seller.fulfillment.basic"))
+        await keeper.exchange(world.tiktok.issue_code(vital))
+        fulfill(world, orders[0])
+        await world.live(5 * MINUTE)
+        assert not world.daemon.ready
+        await world.live(2 * HOUR)
+        assert opened(world)["tiktok_scope"].count("seller.") == 2, "the exception names what is missing now"
+        assert not world.daemon.ready
         await keeper.exchange(world.tiktok.issue_code())
         await world.live(2 * HOUR)
+        assert world.daemon.ready
         assert len(said(world)) == 40
         assert len(world.tiktok.external.of_order) == 20
         assert opened(world) == {}
+
+    play(story, settings=BOTH)
+
+
+def test_what_follows_an_order_goes_away_with_its_setting() -> None:
+    """Rows that wait when a follow-up is switched off are dropped with the reason; a kind of message that is off is not
+    sent while the other is."""
+
+    async def story(world: World) -> None:
+        await world.start()
+        await world.live(MINUTE)
+        assert world.parts is not None
+        lacking = ("seller.customer_service", "seller.order.ext_ref.write")
+        await world.parts.tiktok.keeper.exchange(
+            world.tiktok.issue_code(tuple(one for one in ALL_SCOPES if one not in lacking))
+        )
+        order_id = world.tiktok.place_order(("SKU-A",))
+        other = world.tiktok.place_order(("SKU-B",))
+        await world.live(10 * MINUTE)
+        assert {standing(world, "messages", f"{order_id}:{kind}") for kind in ("text", "card")} == {"ready"}
+        assert standing(world, "references", order_id) == "ready"
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"orders_message": "", "orders_push_references": False})
+        await world.start()
+        await world.live(2 * HOUR)
+        reasons = {
+            key: row(world, flow, key) for flow, key in (("messages", f"{order_id}:text"), ("references", other))
+        }
+        assert [found and (found.state, found.reason) for found in reasons.values()] == [
+            ("dropped", "switched off (ORDERS_MESSAGE)"),
+            ("dropped", "switched off (ORDERS_PUSH_REFERENCES)"),
+        ]
+        assert standing(world, "references", order_id) == "dropped"
+        assert standing(world, "messages", f"{order_id}:card") == "ready", "that one is on"
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"orders_send_order_card": False})
+        await world.start()
+        await world.live(MINUTE)
+        assert sql(world, "SELECT count(*) FROM outbox WHERE finished_at_ms IS NULL AND flow = 'messages'") == [(0,)]
+        assert said(world) == []
 
     play(story, settings=BOTH)

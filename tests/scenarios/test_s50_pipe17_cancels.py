@@ -402,6 +402,31 @@ def test_s50_an_order_that_is_rejected_whole_is_cancelled_whole_and_needs_no_rec
     play(story, tiktok=shop(market))
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_s50_what_was_refused_by_the_line_is_over_when_the_whole_order_is_cancelled(by_hand: bool) -> None:
+    """A market without line cancels: the second rejection makes up the whole order, or a person cancels it."""
+
+    async def story(world: World) -> None:
+        await world.start()
+        order_id = await released(world, "SKU-A", "SKU-B")
+        request = str(world.pipe17.send_shipments(order_id)[0])
+        first = str(world.pipe17.reject(request, {"SKU-A": 1})["fulfillmentId"])
+        await world.live(20 * MINUTE)
+        assert set(opened(world, first)) == {"cancel_refused"}
+        assert live(world, order_id) == ["SKU-A", "SKU-B"]
+        if by_hand:
+            world.tiktok.cancel_order(order_id)
+        else:
+            world.pipe17.reject(request, {"SKU-B": 1})
+        await world.live(20 * MINUTE)
+        assert live(world, order_id) == []
+        assert opened(world, first) == {}
+        assert standing(world, "fulfillments", first) == "dropped"
+        assert set(opened(world)) <= {"recall"}
+
+    play(story, tiktok=shop("VN"))
+
+
 def test_s50_rejected_lines_are_a_persons_when_cancels_are_switched_off() -> None:
     async def story(world: World) -> None:
         await world.start()

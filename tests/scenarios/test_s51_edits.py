@@ -138,3 +138,34 @@ def test_a_unit_removed_after_release_leaves_pipe17_and_is_never_shipped() -> No
         assert opened(world) == {}
 
     play(story)
+
+
+def test_a_line_removed_before_it_ships_releases_its_stock_once() -> None:
+    """S51.1: the piece is free again for others, once, however often the order is read."""
+
+    async def story(world: World) -> None:
+        for sku in ("SKU-A", "SKU-B"):
+            world.pipe17.keeper.add_stock(sku, 10)
+        await world.start()
+        order_id = await released(world, "SKU-A", "SKU-A", "SKU-B")
+        assert committed(world) == {"SKU-A": 2, "SKU-B": 1}
+        before = writes(world)["orders.update"]
+        units = world.tiktok.order(order_id).units
+        world.tiktok.remove_unit(order_id, units[0].id)
+        for _ in range(4):
+            await world.live(5 * MINUTE)
+            assert committed(world) == {"SKU-A": 1, "SKU-B": 1}
+            world.tiktok.touch(order_id)
+        assert writes(world)["orders.update"] - before == 1
+        world.tiktok.remove_unit(order_id, units[2].id)
+        await world.live(20 * MINUTE)
+        assert committed(world) == {"SKU-A": 1, "SKU-B": 0}
+        assert opened(world) == {}
+
+    play(story)
+
+
+def committed(world: World) -> dict[str, int]:
+    """What orders hold of the stock in Pipe17."""
+    rows = {sku: world.pipe17.keeper.stock_at(sku) for sku in ("SKU-A", "SKU-B")}
+    return {sku: int(row["committed"]) for sku, row in rows.items() if row is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from daemon.flows import backfill
 from daemon.flows.operator import dismiss, retry
 from daemon.sandbox.faults import Fault, FaultKind
 from tests.scenarios.stage import (
@@ -272,6 +273,75 @@ def test_a_second_connector_is_said_once_for_the_shop() -> None:
         assert opened(world, "shop") == {}, "other orders are needed, as many as the first time"
 
     play(story)
+
+
+@pytest.mark.parametrize("when", ["held", "unseen", "held, then both"])
+def test_a_second_connector_that_is_faster_than_we_are_is_noticed_by_the_orders(when: str) -> None:
+    """Orders that left inside their hold, or in part before they were seen, count once each, whatever comes later."""
+
+    async def story(world: World) -> None:
+        await world.start()
+        world.tiktok.options.on_hold = False
+        orders = []
+        for n in range(3):
+            assert opened(world, "shop") == {}
+            if when == "unseen":
+                await world.stop()
+            order_id = world.tiktok.place_order(["SKU-A", "SKU-B"], buyer_id=f"70214368104682{n:05d}")
+            orders.append(order_id)
+            await world.live(4 * HOUR if when == "unseen" else 5 * MINUTE)
+            first = [world.tiktok.order(order_id).units[0].id] if when == "unseen" else ()
+            world.tiktok.ship_by_hand(order_id, f"THEIRS-{n}", first)
+            if when == "unseen":
+                await world.start()
+            await world.live(5 * MINUTE)
+            world.tiktok.touch(order_id)
+            await world.live(5 * MINUTE)
+        text = opened(world, "shop")["second_connector"]
+        assert all(order_id in text for order_id in orders)
+        if when == "held, then both":
+            world.tiktok.touch(orders[0])
+            await world.live(HOUR)
+        assert sql(world, "SELECT times FROM exceptions WHERE code = 'second_connector'") == [(1,)]
+        assert calls(world) == 0
+
+    play(story, settings={"ORDERS_HOLD": "3h"})
+
+
+def test_an_order_that_moves_on_for_days_counts_once_and_labels_and_the_past_do_not() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.options.on_hold = False
+        for n in range(3):  # half gone before the daemon came, and found by a person's backfill
+            order_id = world.tiktok.place_order(["SKU-A", "SKU-B"], buyer_id=f"70214368104682{n:05d}")
+            world.tiktok.ship_by_hand(order_id, f"BEFORE-{n}", [world.tiktok.order(order_id).units[0].id])
+        await world.live(2 * DAY)
+        await world.start()
+        assert world.parts is not None
+        assert world.daemon is not None
+        assert world.daemon.backfill is not None
+        since_ms, now_ms = world.clock.now_ms() - 5 * 86_400_000, world.clock.now_ms()
+        await world.parts.database.write(lambda tx: backfill.request(tx, since_ms, None, now_ms))
+        world.daemon.backfill.bell.ring()
+        await world.live(HOUR)
+        assert set(opened(world)) >= {"partly_shipped_elsewhere"}
+        for _ in range(3):  # a label is bought in Seller Center, as `platform_label` says
+            labelled = world.tiktok.place_order(["SKU-A"], shipping_type="TIKTOK")
+            await world.live(5 * MINUTE)
+            world.tiktok.ship_by_hand(labelled)
+        await world.live(HOUR)
+        assert set(opened(world)) >= {"shipped_elsewhere"}
+        assert opened(world, "shop") == {}
+        for n in range(3, 6):
+            order_id = world.tiktok.place_order(["SKU-A"], buyer_id=f"70214368104682{n:05d}")
+            await world.live(5 * MINUTE)
+            world.tiktok.ship_by_hand(order_id, f"THEIRS-{n}")
+            await world.live(23 * HOUR)
+            for earlier in list(world.tiktok.book.orders)[3:]:
+                world.tiktok.touch(earlier)
+            await world.live(2 * HOUR)
+        assert opened(world, "shop") == {}
+
+    play(story, settings={"ORDERS_HOLD": "3h"})
 
 
 def test_three_orders_in_three_days_are_no_second_connector() -> None:

@@ -82,7 +82,8 @@ def _unexplained(world: World, diary: Diary, store: sqlite3.Connection) -> list[
     rows = store.execute("SELECT flow, key, code, detail, group_key FROM exceptions WHERE closed_at_ms IS NULL")
     # what has left cannot be cancelled any more, and single lines only where TikTok lets them be
     refusable = diary.cancelled_late if world.tiktok.options.region in LINE_MARKETS else diary.taken_back.keys()
-    expected = ("order_cancelled", "recall", "cancelled_after_ship", "edited_after_release", "edited_after_ship")
+    after_ship = ("cancelled_after_ship", "edited_after_ship", "digital_cancelled")
+    expected = ("order_cancelled", "recall", "edited_after_release", *after_ship)
     return [
         f"{flow} {key} {code}: {detail}"
         for flow, key, code, detail, order_id in rows

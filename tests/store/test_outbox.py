@@ -415,3 +415,40 @@ def test_rows_are_found_by_their_id_on_the_other_side(bench: Bench) -> None:
     assert bench.do(lambda tx: outbox.find_by_remote(tx, "fulfillments", "r1")) is None
     assert bench.do(lambda tx: outbox.find_by_remote(tx, "orders", "")) is None
     assert [row.key for row in bench.do(lambda tx: outbox.group_of(tx, "k2", "orders"))] == ["k2"]
+
+
+# flows that are switched off
+
+
+def test_what_waits_in_a_flow_that_is_off_is_dropped_a_few_at_a_time_and_the_rest_is_left_alone(bench: Bench) -> None:
+    _in_the_dark(bench, State.HELD)
+    bench.stage(change("held"), wanted("a", State.HELD, due_at_ms=bench.now_ms + SECOND_MS))
+    for key in ("refused", "done", "asked"):
+        bench.stage(change(key), wanted("a"))
+    in_doubt, *_, asked = bench.claim()
+    for claimed in (in_doubt, asked):
+        if claimed.row.key == "asked":
+            bench.finish(claimed.row, Later(bench.now_ms + 1, "not shown", code="order_not_shown"))
+    bench.do(outbox.recover)
+    for claimed in bench.claim():
+        if claimed.row.key == "refused":
+            bench.fail(claimed.row, Rejected("refused"))
+        elif claimed.row.key == "done":
+            bench.finish(claimed.row, Done("a"))
+    bench.do(outbox.recover)
+    bench.stage(change("k1"), wanted("a"), flow="fulfillments")
+
+    def drop() -> int:
+        return bench.do(lambda tx: outbox.drop_waiting(tx, "orders", "switched off (X)", bench.now_ms, 2))
+
+    assert [drop(), drop(), drop()] == [2, 1, 0]
+    states = dict(bench.rows("SELECT key, state FROM outbox WHERE flow = 'orders'"))
+    assert states == {"k1": "dropped", "held": "dropped", "asked": "dropped", "refused": "dead", "done": "done"}
+    assert bench.row("held").reason == "switched off (X)"
+    assert "not known" in bench.row("k1").reason
+    assert bench.open_exceptions(key="asked") == {}
+    assert bench.open_exceptions(key="refused") == {"refused": "send"}
+    assert bench.row("k1", "fulfillments").state is State.READY
+    assert bench.tally() == bench.counted()
+    assert bench.rows("SELECT count(*) FROM journal WHERE event = 'dropped'") == [(3,)]
+    assert bench.wake() == (0, None)

@@ -151,3 +151,7 @@ TOKEN_PATHS: Mapping[str, str] = MappingProxyType(
 """The two unsigned calls of the token host; the secret is in their query, so their URL is never shown anywhere."""
 
 SCOPES_NEEDED: tuple[str, ...] = tuple(sorted({operation.scope for operation in _TABLE if not operation.optional}))
+
+_VITAL = ("shops.", "orders.", "packages.", "providers.")
+VITAL_SCOPES: frozenset[str] = frozenset(one.scope for one in _TABLE if one.name.startswith(_VITAL))
+"""Without these orders do not come or shipments do not go; without another one only what needs it waits."""
