@@ -71,7 +71,7 @@ class CatalogueSettings(BaseSettings):
     ai_api_key: OptionalSecret = product_setting("", "the endpoint's key, for openai", secret=True)
 
     inventory_resync_on_start: Boolean = stock_setting(
-        "true", "a restart sends every level again, once per start asked for"
+        "true", "a restart that is asked for sends every level again, once; a crash starts nothing"
     )
     inventory_location: Text = stock_setting("", "push the stock of this one Pipe17 location only")
     inventory_total_to_default: Boolean = stock_setting(

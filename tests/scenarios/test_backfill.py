@@ -146,7 +146,7 @@ def test_one_at_a_time_and_the_answer_says_how_far_it_is() -> None:
         await world.start()
         await world.live(MINUTE)
         assert (await ask(world, 20))["started"]
-        await world.live(3)
+        await world.live(6)
         second = await ask(world, 10)
         assert (second["started"], second["covered"]) == (False, True)
         assert 0 < second["backfill"]["percent"] < 100

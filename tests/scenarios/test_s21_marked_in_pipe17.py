@@ -195,3 +195,26 @@ def test_what_pipe17_keeps_back_for_us_is_not_sold() -> None:
         assert len(pushes(world, "B")) == 3
 
     play(story, settings=EVERY | {"PIPE17_INTEGRATION_ID": "b7712ce05d9f3a48"})
+
+
+def test_a_quantity_that_waits_is_not_sent_once_the_piece_is_marked() -> None:
+    """The mark is read, the stock behind it is still being read, and a row from before would be sent just now."""
+
+    async def story(world: World) -> None:
+        await shop(world, {})
+        before = len(pushes(world, "U"))
+        until_ms = world.truth.now_ms() + 20_000
+        limit = Fault(FaultKind.RATE_LIMIT, "inventory.update", times=None, until_ms=until_ms, retry_after="20")
+        world.faults["tiktok"].add(limit)
+        stock(world, "U", 3)
+        poke(world)
+        await world.live(10)
+        assert row(world, "inventory", sku_id(world, "U")).state == "ready"  # type: ignore[union-attr]
+        world.pipe17.keeper.change_product("U", **TAG)
+        world.faults["pipe17"].add(Fault(FaultKind.DELAY, "inventory.list", times=1, delay_ms=20_000))
+        poke(world)
+        await world.live(HOUR)
+        assert len(pushes(world, "U")) == before
+        assert live(world, "U") == 1
+
+    play(story, settings=EVERY | {"INVENTORY_EVERY": "20m"})

@@ -10,17 +10,15 @@ update addressed by an external id, no change of a fulfillment.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from random import Random
 from typing import Any
 
 from daemon.clock import Clock
-from daemon.core.jsontext import dumps
 from daemon.sandbox.deliveries import Delivery
 from daemon.sandbox.faults import PAGE_FAULTS, REFUSALS, Fault, FaultKind, Faults, distort, lost_before
 from daemon.sandbox.pipe17.audit import Audit, By
+from daemon.sandbox.pipe17.bodies import json_body
 from daemon.sandbox.pipe17.books import Books, Quantity
 from daemon.sandbox.pipe17.desk import DUPLICATE, Desk
 from daemon.sandbox.pipe17.engine import Engine
@@ -31,23 +29,15 @@ from daemon.sandbox.pipe17.keeper import Keeper
 from daemon.sandbox.pipe17.listing import page, read_query
 from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options
 from daemon.sandbox.pipe17.shapes import FULFILLMENT, ORDER, clean
+from daemon.sandbox.pipe17.struck import loss_of, refused, spoiled
 from daemon.sandbox.pipe17.table import Row, Table
 from daemon.sandbox.pipe17.totals import totals_page
 from daemon.sandbox.pipe17.warehouse import Warehouse
 from daemon.sandbox.recorded import Recorded
-from daemon.sandbox.wire import Call, Loss, Reply
+from daemon.sandbox.wire import Call, Reply
 
 ALTERNATE = {"orders": {"ext": "extOrderId", "api": "extOrderApiId"}, "fulfillments": {"ext": "extFulfillmentId"}}
 """Prefix of an address to the member it looks up, per entity."""
-
-DEEPEST = 400
-"""A body with more brackets is written once before it is believed, because it may be nested too deep to be written."""
-
-REFUSED = {
-    FaultKind.RATE_LIMIT: Refusal(429, "Too many requests"),
-    FaultKind.SERVER_ERROR: Refusal(500, "Internal error"),
-    FaultKind.UNAVAILABLE: Refusal(503, "Service unavailable"),
-}
 
 
 class Pipe17Sandbox:
@@ -100,18 +90,18 @@ class Pipe17Sandbox:
         route = find_route(call, self.options)
         operation = route.operation if isinstance(route, Route) else "unknown"
         fault = self.faults.pick(operation, now_ms, self._rng)
-        body = _json_body(call)
+        body = json_body(call)
         if fault is not None and fault.kind is FaultKind.RESET:
             reply = lost_before(fault)
             self._record(call, operation, now_ms, reply, body, fault)
             return reply
         if fault is not None and fault.kind in REFUSALS:
-            reply = _refused(fault, now_ms)
+            reply = refused(fault, now_ms)
         else:
             allowed = admit(call, route, self.options)
             reply = failure(allowed) if isinstance(allowed, Refusal) else self._answer(allowed, call, body, now_ms)
             if fault is not None and fault.kind in PAGE_FAULTS and isinstance(route, Route) and reply.status == 200:
-                reply = _spoiled(reply, route.entity, fault)
+                reply = spoiled(reply, route.entity, fault)
             if fault is not None and fault.kind is FaultKind.NULL_DATA and reply.status < 300:
                 reply = success({}, reply.status)
             self.advance()
@@ -223,7 +213,7 @@ class Pipe17Sandbox:
                 body=body if keep and isinstance(body, dict) else {},
                 query=dict(call.query),
                 fault=fault.kind.value if fault else "",
-                loss=_loss(fault),
+                loss=loss_of(fault),
             )
         )
         if len(self.calls) > self.options.keep_calls:
@@ -319,48 +309,3 @@ class Pipe17Sandbox:
         row = self.books.add_order(members, integration, now_ms, By.USER)
         self.engine.watch(row, now_ms)
         return row.id
-
-
-def _json_body(call: Call) -> Any:
-    """The JSON of the body; None for none, for something else, and for a body that is not labelled as JSON."""
-    if not call.body or not call.headers.get("content-type", "").lower().startswith("application/json"):
-        return None
-    try:
-        body = json.loads(call.body, parse_float=_as_stored, parse_constant=_as_stored)
-        if call.body.count(b"{") + call.body.count(b"[") > DEEPEST:
-            dumps(body)
-    except (ValueError, RecursionError):
-        return None
-    return body
-
-
-def _as_stored(text: str) -> Decimal:
-    """A number with a fraction as the vendor keeps it: a double, whatever its digits were."""
-    stored = Decimal(repr(float(text)))
-    if not stored.is_finite():
-        raise ValueError(text)
-    return stored
-
-
-def _spoiled(reply: Reply, entity: str, fault: Fault) -> Reply:
-    """A page of a list with a fault that nobody can see."""
-    answer = json.loads(reply.body, parse_float=Decimal)
-    if "pagination" not in answer:
-        return reply
-    rows, paging = answer[entity], answer["pagination"]
-    if fault.kind is FaultKind.MISSING_LOCATION:
-        rows = [row for row in rows if row.get("locationId") != fault.message]
-    else:
-        rows, paging = ([] if fault.kind is FaultKind.EMPTY_LIST else rows), {**paging, "last": True}
-    return success({entity: rows, "pagination": paging})
-
-
-def _refused(fault: Fault, now_ms: int) -> Reply:
-    refusal = REFUSED.get(fault.kind) or Refusal(fault.status or 400, fault.message or "Refused")
-    return failure(refusal, fault.headers(now_ms))
-
-
-def _loss(fault: Fault | None) -> Loss:
-    if fault is not None and fault.kind is FaultKind.RESET:
-        return Loss.BEFORE
-    return Loss.AFTER if fault is not None and fault.kind is FaultKind.LOST_ANSWER else Loss.NONE

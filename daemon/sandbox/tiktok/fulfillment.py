@@ -12,11 +12,12 @@ from random import Random
 from typing import Any
 
 from daemon.sandbox.tiktok.cancellations import PENDING
-from daemon.sandbox.tiktok.logistics import OPTION_NAMES, SELLER_OPTION, Logistics
+from daemon.sandbox.tiktok.logistics import SELLER_OPTION, Logistics
 from daemon.sandbox.tiktok.market import Market
 from daemon.sandbox.tiktok.options import HOUR_MS, MARK_REGIONS, TikTokOptions
+from daemon.sandbox.tiktok.package_pages import detail_row, search_row
 from daemon.sandbox.tiktok.records import Order, Package, Part, Unit
-from daemon.sandbox.tiktok.shapes import Ask, Refused, encode
+from daemon.sandbox.tiktok.shapes import Ask, Refused
 
 CORRECTION_MS = 72 * HOUR_MS
 LABEL_PROVIDER = ("6617675021119438849", "TT Virtual express")
@@ -137,59 +138,17 @@ class Fulfillment:
         package.tracking_number, package.provider_id, package.provider_name = number, provider, name
         self._book.touch_package(package, ask.now_ms)
         for one in self._orders_in(package):
-            self._market.changed(one, ask.now_ms)
+            self._market.news.changed(one, ask.now_ms)
         return {}
 
     def detail(self, ask: Ask) -> dict[str, Any]:
         """`GET …/packages/{package_id}`."""
         package = self._package(ask.values["package_id"])
-        order = self._book.orders[package.order_id]
-        inside = self._orders_in(package)
-        skus = {unit.sku_id for one in inside for unit in one.units if unit.id in package.unit_ids}
-        split = order.split or len(order.package_ids) > 1
-        moving = {"TO_FULFILL": "STOCKING", "PROCESSING": "RTS", "FULFILLING": "TTS", "COMPLETED": "DELIVERED"}
-        data: dict[str, Any] = {
-            "package_id": package.id,
-            "package_status": package.status,
-            "package_sub_status": moving.get(package.status, "CANCELLED"),
-            "orders": [{"id": one.id, "skus": self._skus(one, package)} for one in inside],
-            "split_and_combine_tag": "COMBINE" if package.also else "SPLIT" if split else "DEFAULT",
-            "has_multi_skus": len(skus) > 1,
-            "note_tag": "BUYER_UNNOTED",
-            "shipping_type": order.shipping_type,
-            "delivery_option_id": order.delivery_option_id,
-            "delivery_option_name": OPTION_NAMES[order.delivery_option_id],
-            "order_line_item_ids": package.unit_ids,
-            "create_time": package.create_ms // 1000,
-            "update_time": package.update_ms // 1000,
-            "warehouse_id": order.warehouse_id,
-        }
-        carried = {
-            "tracking_number": package.tracking_number,
-            "shipping_provider_id": package.provider_id,
-            "shipping_provider_name": package.provider_name,
-            "handover_method": package.handover_method,
-        }
-        data.update((name, value) for name, value in carried.items() if value or self._rng.random() < 0.5)
-        return data
+        return detail_row(package, self._orders_in(package), self._rng)
 
     def search(self, ask: Ask) -> str:
         """`POST …/packages/search`."""
-        return self._book.search_packages(ask, self._row)
-
-    def _row(self, package: Package) -> str:
-        row = {
-            "id": package.id,
-            "orders": [{"id": order_id} for order_id in package.order_ids],
-            "status": package.status,
-            "tracking_number": package.tracking_number,
-            "shipping_provider_id": package.provider_id,
-            "shipping_provider_name": package.provider_name,
-            "order_line_item_ids": package.unit_ids,
-            "create_time": package.create_ms // 1000,
-            "update_time": package.update_ms // 1000,
-        }
-        return encode(row)
+        return self._book.search_packages(ask, search_row)
 
     def may_ship(self, order: Order) -> None:
         """Raises `Refused` for an order that cannot be shipped, split or combined now."""
@@ -320,14 +279,6 @@ class Fulfillment:
         if len(order.package_ids) > 1:
             raise Refused(21011049, "Due to platform rule limitations, you are unable to update the tracking number.")
         return self._book.packages[order.package_ids[0]]
-
-    def _skus(self, order: Order, package: Package) -> list[dict[str, Any]]:
-        count: dict[str, int] = {}
-        for unit in order.units:
-            if unit.id in package.unit_ids:
-                count[unit.sku_id] = count.get(unit.sku_id, 0) + 1
-        image = "https://img.example.test/item.jpg"
-        return [{"id": sku, "name": "Default", "image_url": image, "quantity": many} for sku, many in count.items()]
 
 
 def whole_skus(options: TikTokOptions, order: Order, units: list[Unit]) -> None:

@@ -5,33 +5,29 @@
 
 Timers run on the service's clock: the hold ends, an unpaid order is given up, a cancel request without an answer is
 granted. `tick` carries out what is due, at the instant it was due. Every change bumps `update_time` and queues the
-webhooks that the vendor would send. An action that the vendor would not allow raises `Refused`.
+webhooks that the vendor would send (`news.py`). An action that the vendor would not allow raises `Refused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
 
-from daemon.sandbox.tiktok import logistics, pricing
+from daemon.sandbox.tiktok import pricing
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancellations import (
     COMPLETE,
-    IN_WEBHOOK,
     PENDING,
     SUCCESS,
     WITHDRAWN,
     Cancellation,
     CancellationBook,
 )
+from daemon.sandbox.tiktok.checkout import Checkout, ordered
+from daemon.sandbox.tiktok.news import News
 from daemon.sandbox.tiktok.options import DAY_MS, LATE_PACKAGE_REGIONS, TikTokOptions
-from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
-from daemon.sandbox.tiktok.records import Address, Order, Package, Part, Unit
-from daemon.sandbox.tiktok.render import order_static
+from daemon.sandbox.tiktok.records import Address, Order, Package
 from daemon.sandbox.tiktok.shapes import Refused
 from daemon.sandbox.tiktok.stock import Stock
 from daemon.sandbox.tiktok.webhooks import Webhooks
@@ -45,26 +41,6 @@ CARRIER_STEPS = {
 """Where a unit must be to get to a status, and what its package then says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
-    """What a buyer sends off; one entry of `skus` is one unit."""
-
-    skus: Sequence[UnitSpec | str | dict[str, Any]]
-    paid: bool
-    order_id: str
-    shipping: Shipping
-    fees: Fees
-    address: Address
-    order_type: str
-    flags: Mapping[str, Any]
-    free: bool
-    release_ms: int | None
-    fulfillment_type: str
-    shipping_type: str
-    buyer_id: str
-    buyer_message: str
-
-
 class Market:
     """The life of one shop's orders."""
 
@@ -73,7 +49,7 @@ class Market:
         self.book = book
         self._rng = rng
         self.cancellations = CancellationBook()
-        self._webhooks = webhooks
+        self.news = News(book, webhooks)
         self._stock = stock
         self._timers: list[tuple[int, int, str, str]] = []
         self._numbers = 0
@@ -97,51 +73,13 @@ class Market:
     def place(self, checkout: Checkout, now_ms: int) -> Order:
         """A buyer checks out; returns the order, UNPAID or already paid."""
         specs = [self._stock.listed(pricing.spec_of(item)) for item in checkout.skus]
-        if checkout.free:
-            specs = [pricing.given_away(spec) for spec in specs]
-        flags = dict(checkout.flags)
-        combine_group = str(flags.pop("auto_combine_group_id", ""))
-        handling = flags.get("handling_duration")
-        payment = pricing.payment(specs, checkout.shipping, checkout.fees, self.options)
-        order_id = checkout.order_id or self.new_id()
-        option = logistics.PLATFORM_OPTION if checkout.shipping_type == "TIKTOK" else logistics.SELLER_OPTION
-        head = {
-            "id": order_id,
-            "user_id": checkout.buyer_id,
-            "order_type": checkout.order_type,
-            "fulfillment_type": checkout.fulfillment_type,
-            "shipping_type": checkout.shipping_type,
-            "delivery_option_id": option,
-            "delivery_option_name": logistics.OPTION_NAMES[option],
-            "warehouse_id": logistics.MAIN_WAREHOUSE,
-            "is_sample_order": False,
-            "buyer_message": checkout.buyer_message,
-            **flags,
-        }
-        order = Order(
-            id=order_id,
-            user_id=checkout.buyer_id,
-            order_type=checkout.order_type,
-            fulfillment_type=checkout.fulfillment_type,
-            shipping_type=checkout.shipping_type,
-            delivery_option_id=option,
-            warehouse_id=logistics.MAIN_WAREHOUSE,
-            status="UNPAID",
-            create_ms=now_ms,
-            update_ms=now_ms,
-            address=checkout.address,
-            units=[self._unit(spec) for spec in specs],
-            static=order_static(head, payment, now_ms, self.options),
-            release_ms=checkout.release_ms,
-            combine_group=combine_group,
-            handling_days=int(handling["days"]) if handling else None,
-        )
-        self.book.orders[order_id] = order
+        order = ordered(checkout, specs, self.options, self.new_id, now_ms)
+        self.book.orders[order.id] = order
         self._stock.reserve(order, now_ms)
         if checkout.paid:
             self.pay(order, now_ms)
         else:
-            self._changed(order, now_ms, status=True)
+            self.news.changed(order, now_ms, status=True)
             self._later(order, "unpaid", now_ms + self.options.unpaid_ms)
         return order
 
@@ -159,16 +97,14 @@ class Market:
             release_ms = (order.release_ms or 0) - self.options.release_early_ms
             order.hold_until_ms = max(now_ms + self.options.hold_ms, release_ms)
             self._later(order, "release", order.hold_until_ms)
-        self._changed(order, now_ms, status=True)
+        self.news.changed(order, now_ms, status=True)
 
     def change_address(self, order: Order, address: Address, now_ms: int) -> None:
         """The buyer edits where the order goes."""
         _need(order.status in ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT"), "address can not be changed any more")
         order.address = address
         order.address_updated = True
-        self._changed(order, now_ms)
-        data = {"order_id": order.id, "update_time": now_ms // 1000}
-        self._webhooks.emit("RECIPIENT_ADDRESS_UPDATE", data, now_ms)
+        self.news.address(order, now_ms)
 
     def cancel(self, order: Order, by: str, reason: str, unit_ids: Sequence[str], now_ms: int) -> Cancellation:
         """Units (all of them when none is named) are cancelled at once."""
@@ -188,7 +124,7 @@ class Market:
         one.by_app = True
         if self.options.cancel_takes_ms:
             self._later(order, "cancel_done", now_ms + self.options.cancel_takes_ms)
-            self._cancellation(order, one, now_ms)
+            self.news.cancellation(order, one, now_ms)
         else:
             self._carry_out(order, one, "SELLER", now_ms)
         return one
@@ -206,8 +142,8 @@ class Market:
         reason = "ecom_order_to_ship_canceled_reason_created_by_mistakes"
         one = self.cancellations.open(order.id, "BUYER", PENDING, reason, named, now_ms, now_ms + days * DAY_MS)
         self._later(order, "cancel_answer", now_ms + days * DAY_MS)
-        self._changed(order, now_ms)
-        self._cancellation(order, one, now_ms)
+        self.news.changed(order, now_ms)
+        self.news.cancellation(order, one, now_ms)
 
     def refuse_cancel(self, order: Order, now_ms: int) -> None:
         """The buyer's request is turned down (by the seller, or by shipping in the US), or the buyer takes it back."""
@@ -215,8 +151,8 @@ class Market:
         if pending is not None:
             order.cancel_requested_ms = None
             self.cancellations.move(pending, WITHDRAWN, now_ms)
-            self._changed(order, now_ms)
-            self._cancellation(order, pending, now_ms)
+            self.news.changed(order, now_ms)
+            self.news.cancellation(order, pending, now_ms)
 
     def approve_cancel(self, order: Order, one: Cancellation, now_ms: int) -> None:
         """The buyer's request is granted."""
@@ -244,8 +180,8 @@ class Market:
             order.cancel_requested_ms = None
         self.cancellations.move(one, COMPLETE, now_ms)
         self._drop_empty_packages(order, now_ms)
-        self._changed(order, now_ms, status=order.status != before)
-        self._cancellation(order, one, now_ms)
+        self.news.changed(order, now_ms, status=order.status != before)
+        self.news.cancellation(order, one, now_ms)
 
     def advance(self, order: Order, status: str, now_ms: int, package_id: str = "") -> None:
         """A carrier's scan, a delivery, or the end of the return window, for one package or all of them."""
@@ -263,7 +199,7 @@ class Market:
         previous = order.status
         order.settle_status()
         self._note_arrival(order, status, now_ms)
-        self._changed(order, now_ms, status=order.status != previous)
+        self.news.changed(order, now_ms, status=order.status != previous)
 
     def shipped(self, order: Order, now_ms: int) -> None:
         """A shipping call changed units: settle the order, tell everyone, start the carrier's timer."""
@@ -273,7 +209,7 @@ class Market:
         self.refuse_cancel(order, now_ms)
         if order.status != before and self.options.scan_after_ms is not None:
             self._later(order, "scan", now_ms + self.options.scan_after_ms)
-        self._changed(order, now_ms, status=order.status != before)
+        self.news.changed(order, now_ms, status=order.status != before)
 
     def new_package(self, order: Order, unit_ids: list[str], now_ms: int) -> Package:
         """A package of an order, not shipped yet."""
@@ -285,38 +221,6 @@ class Market:
                 unit.package_id = package_id
         self.book.touch_package(package, now_ms)
         return package
-
-    def packages_changed(self, orders: Sequence[Order], kind: str, role: str, now_ms: int) -> None:
-        """The packages of these orders were split, combined or dissolved: webhook 4."""
-        packages: dict[str, list[str]] = {}
-        for order in orders:
-            self._changed(order, now_ms)
-            for package_id in order.package_ids:
-                packages[package_id] = self.book.packages[package_id].order_ids
-        data = {
-            "sc_type": kind,
-            "role_type": role,
-            "package_list": [{"package_id": item, "order_id_list": ids} for item, ids in packages.items()],
-            "update_time": now_ms // 1000,
-        }
-        self._webhooks.emit("PACKAGE_UPDATE", data, now_ms)
-
-    def changed(self, order: Order, now_ms: int) -> None:
-        """Something about the order changed that has no webhook of its own."""
-        self._changed(order, now_ms)
-
-    def _unit(self, spec: UnitSpec) -> Unit:
-        unit_id = self.new_id()
-        sku_id = spec.sku_id or pricing.id_of(spec.seller_sku, "sku")
-        unit = Unit(unit_id, sku_id, spec.seller_sku, pricing.unit_static(spec, unit_id, self.options))
-        for sku, count, price in spec.parts:
-            product = pricing.id_of(sku, "product")
-            part_sku = pricing.id_of(sku, "sku")
-            unit.recipe.append({"sku_id": part_sku, "sku_count": count, "product_id": product, "seller_sku": sku})
-            unit.parts.extend(
-                Part(self.new_id(), part_sku, sku, product, f"Product {sku}", Decimal(price)) for _ in range(count)
-            )
-        return unit
 
     def _units(self, order: Order, status: str) -> None:
         for unit in order.units:
@@ -331,7 +235,7 @@ class Market:
     def _fire(self, order: Order, what: str, at_ms: int) -> None:
         if what == "release" and order.status == "ON_HOLD" and (order.hold_until_ms or 0) <= at_ms:
             order.status = "AWAITING_SHIPMENT"
-            self._changed(order, at_ms, status=True)
+            self.news.changed(order, at_ms, status=True)
         elif what == "unpaid" and order.status == "UNPAID":
             self.cancel(order, "SYSTEM", "", (), at_ms)
         elif what == "cancel_answer":
@@ -367,27 +271,6 @@ class Market:
             if package_id not in live and package.status != "CANCELLED":
                 package.status = "CANCELLED"
                 self.book.touch_package(package, now_ms)
-
-    def _changed(self, order: Order, at_ms: int, *, status: bool = False) -> None:
-        self.book.touch(order, at_ms)
-        if status and order.status != "PARTIALLY_SHIPPING":
-            data = {
-                "order_id": order.id,
-                "order_status": "CANCEL" if order.status == "CANCELLED" else order.status,
-                "is_on_hold_order": order.went_on_hold,
-                "update_time": order.update_ms // 1000,
-            }
-            self._webhooks.emit("ORDER_STATUS_CHANGE", data, at_ms)
-
-    def _cancellation(self, order: Order, one: Cancellation, at_ms: int) -> None:
-        data = {
-            "order_id": order.id,
-            "cancel_id": one.id,
-            "cancellations_role": one.role,
-            "cancel_status": IN_WEBHOOK.get(one.status, one.status),
-            "create_time": one.create_ms // 1000,
-        }
-        self._webhooks.emit("CANCELLATION_STATUS_CHANGE", data, at_ms)
 
 
 def _live_ids(order: Order, unit_ids: Sequence[str]) -> list[str]:

@@ -102,7 +102,7 @@ class Packing:
             order.combined = True
             order.combine_group = f"8{package.id[1:]}" if by_platform else ""
         self._book.touch_package(package, now_ms)
-        self._market.packages_changed(orders, "COMBINE", SYSTEM if by_platform else SELLER, now_ms)
+        self._market.news.packages(orders, "COMBINE", SYSTEM if by_platform else SELLER, now_ms)
         return package
 
     def take_out(self, package: Package, order_ids: Sequence[str], kind: str, role: str, now_ms: int) -> list[Package]:
@@ -128,7 +128,7 @@ class Packing:
         else:
             package.status = "CANCELLED"
         self._book.touch_package(package, now_ms)
-        self._market.packages_changed([*parting, *map(self._book.order, staying)], kind, role, now_ms)
+        self._market.news.packages([*parting, *map(self._book.order, staying)], kind, role, now_ms)
         return made
 
     def address_changed(self, order: Order, now_ms: int) -> None:
@@ -156,7 +156,7 @@ class Packing:
         made = [self._market.new_package(order, list(group), now_ms) for group in groups]
         if rest:
             self._market.new_package(order, rest, now_ms)
-        self._market.packages_changed([order], "SPLIT", SELLER, now_ms)
+        self._market.news.packages([order], "SPLIT", SELLER, now_ms)
         return made
 
     def _forget(self, order: Order, now_ms: int, package_ids: set[str] | None = None) -> None:

@@ -20,6 +20,7 @@ from daemon.sandbox.recorded import Recorded
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancelling import Cancelling
 from daemon.sandbox.tiktok.catalogue import Catalogue
+from daemon.sandbox.tiktok.checkout import Checkout
 from daemon.sandbox.tiktok.conversations import Conversations
 from daemon.sandbox.tiktok.counter import Counter, Handler
 from daemon.sandbox.tiktok.evidence import remembered
@@ -29,7 +30,7 @@ from daemon.sandbox.tiktok.gateway import Gateway
 from daemon.sandbox.tiktok.grants import Grants
 from daemon.sandbox.tiktok.kinds import checked, kind_of
 from daemon.sandbox.tiktok.logistics import Logistics
-from daemon.sandbox.tiktok.market import Checkout, Market
+from daemon.sandbox.tiktok.market import Market
 from daemon.sandbox.tiktok.options import ALL_SCOPES, TikTokOptions
 from daemon.sandbox.tiktok.packing import Packing
 from daemon.sandbox.tiktok.pricing import Fees, Shipping, UnitSpec
