@@ -36,6 +36,7 @@ def test_a_cancel_made_in_pipe17_leaves_what_pipe17_has_and_not_one_more() -> No
 def test_an_order_that_came_and_went_between_two_looks_changes_nothing() -> None:
     async def story(world: World) -> None:
         await opened_shop(world)
+        await world.live(20)  # between two polls of orders
         order_id = world.tiktok.place_order(["A"])
         stock(world, "A", 15)
         poke(world)
