@@ -76,7 +76,8 @@ def play(
     """Play a story in a fresh world; its assertions and those of every story must hold."""
 
     async def live(loop: VirtualLoop) -> None:
-        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s"}
+        # stories of stock ask for the pace they need; in all others its polls would be most of the work
+        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s", "INVENTORY_EVERY": "15m", "PRODUCTS_EVERY": "15m"}
         world = World(
             loop, seed, tiktok=tiktok or shop(), pipe17=pipe17, settings=every | dict(settings or {}), skew_ms=skew_ms
         )

@@ -159,6 +159,7 @@ class World:
                 "CONNECTOR_STORE_URL": f"sqlite:///{self.store}",
                 "ORDERS_EVERY": "3m",
                 "FULFILLMENTS_EVERY": "3m",
+                "INVENTORY_EVERY": "3m",
                 "FULFILLMENTS_FALLBACK_CARRIER": FALLBACKS.get(self.tiktok.options.region, "J&T Express"),
             }
             | (settings or {})
