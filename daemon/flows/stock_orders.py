@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from daemon.core.links import Kind
 from daemon.core.owed import Done, Dropped, Outcome, Owed, Settled, Wanted
 from daemon.core.reservations import given_back, units_taken
 from daemon.flows import pull_orders, stock_reader
@@ -33,7 +34,8 @@ class StockOfOrders:
         back = given_back(None if before is None else before.payload, wanted.payload, now_ms)
         for sku in back:
             for link in links.by_sku(tx, sku):
-                tx.run("stock_accepted_forget", (stock_reader.NAME, link.sku_id))
+                if link.kind is Kind.NORMAL:  # a pre-owned piece that is off sale stays off sale
+                    tx.run("stock_accepted_forget", (stock_reader.NAME, link.sku_id))
         self._mark(tx, back | reservations.take(tx, key, units_taken(wanted.payload), first=not known), now_ms)
 
     def finished(self, tx: Tx, row: Owed, outcome: Outcome | Settled, now_ms: int) -> None:

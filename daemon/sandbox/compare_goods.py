@@ -107,14 +107,20 @@ class Shelves:
         return found
 
     def zeroed(self) -> list[Difference]:
-        """SKUs that were set to 0 in a warehouse where, as far as anybody could see, there was stock."""
+        """SKUs that went to 0 in a warehouse where, as far as anybody could see, there was stock.
+
+        A 0 that is sent again takes nothing off sale; whether it stayed too long is what `differences` tells.
+        """
         found: dict[str, Difference] = {}
         before_ms: dict[str, int] = {}
+        had: dict[tuple[str, str], int] = {}
         for at_ms, sku_id, levels in self._tiktok.stock.pushed:
             sku = self._tiktok.catalogue.skus[sku_id]
             since_ms = min(before_ms.get(sku_id, 0), at_ms - SEEN_BEFORE_MS)
             for warehouse, units in levels.items():
-                if units == 0 and not self._was_zero(sku_id, warehouse, since_ms, at_ms):
+                sent_again = had.get((sku_id, warehouse)) == 0
+                had[sku_id, warehouse] = units
+                if units == 0 and not sent_again and not self._was_zero(sku_id, warehouse, since_ms, at_ms):
                     text = f"{sku.seller_sku} was set to 0 in warehouse {warehouse} while Pipe17 had stock"
                     found.setdefault(sku_id, Difference("zeroed", "", text))
             before_ms[sku_id] = at_ms

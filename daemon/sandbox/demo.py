@@ -28,7 +28,7 @@ from daemon.sandbox.compare_goods import Shelves
 from daemon.sandbox.demo_catalogue import SKUS, DemoCatalogue
 from daemon.sandbox.demo_day import HOLD, MINUTE_S, Day, Fate
 from daemon.sandbox.demo_process import DaemonFailed, DaemonProcess, free_port
-from daemon.sandbox.demo_screen import Screen, intro, look, summary
+from daemon.sandbox.demo_screen import Look, Screen, intro, look, summary
 from daemon.sandbox.demo_verdict import Played, Verdict, judge, sides
 from daemon.sandbox.pipe17 import Pipe17Options, Pipe17Sandbox
 from daemon.sandbox.serve import Served, serve_sandbox
@@ -150,8 +150,7 @@ class Demo:
                 ask_s = loop.time() + ASK_EVERY_S
                 self._backlog = None if self._down else await daemon.backlog()
             self.shelves.look()
-            now = look(self.day, self.tiktok, self.pipe17, self.shelves, self._backlog)
-            self._screen.show(self.day, now, loop.time())
+            self._screen.show(self.day, self._look, loop.time())
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _kill_and_restart(self) -> None:
@@ -170,6 +169,9 @@ class Demo:
         await daemon.start()
         self._down = False
         self.day.happened("the daemon is ready again")
+
+    def _look(self) -> Look:
+        return look(self.day, self.tiktok, self.pipe17, self.shelves, self._backlog)
 
     def _played(self) -> Played:
         return Played(self.tiktok, self.pipe17, self.day.diary, self.hold, self.shelves, self.catalogue.moves, MESSAGE)

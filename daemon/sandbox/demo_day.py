@@ -158,7 +158,10 @@ class Day:
             return
         if fate is Fate.EDITED:
             await self._pass(HOLD - 1)
-            tiktok.change_address(order_id, {"line1": f"{rng.randint(2, 999)} New Street"})
+            if tiktok.order(order_id).status == "ON_HOLD":
+                tiktok.change_address(order_id, {"line1": f"{rng.randint(2, 999)} New Street"})
+            else:  # on a slow machine the minute is over before anybody could act in it
+                self.diary.fates[order_id] = Fate.SHIPPED
         await self._ship(order_id, fate)
 
     async def _ship(self, order_id: str, fate: Fate) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -91,7 +91,7 @@ class Screen:
         self._out.write(f"{text}\n")
         self._out.flush()
 
-    def show(self, day: Day, now: Look, at_s: float) -> None:
+    def show(self, day: Day, look_now: Callable[[], Look], at_s: float) -> None:
         """The events that are new, and where things stand if it is time for that."""
         news = day.diary.events[self._told :]
         self._told += len(news)
@@ -99,6 +99,7 @@ class Screen:
             self.say(f"minute {minute:3d}: {what}")
         if at_s < self._next_s:
             return
+        now = look_now()
         if self.live:
             self._next_s = at_s + PANEL_EVERY_S
             self._draw(now)

@@ -114,6 +114,9 @@ def test_a_zero_that_was_never_true_is_told_and_one_that_was_is_not() -> None:
     shop.org.wait(2 * SEEN_BEFORE_MS)
     shop.push("A", 20, 0)
     assert len(shop.shelves.zeroed()) == 2, "it was true, but long before"
+    shop.org.wait(2 * SEEN_BEFORE_MS)
+    shop.push("A", 20, 0)
+    assert len(shop.shelves.zeroed()) == 2, "sent again, it takes nothing off sale"
 
 
 def test_what_was_promised_beyond_what_there_is_is_told() -> None:

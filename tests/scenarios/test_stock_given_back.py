@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.scenarios.stage import HOUR, MINUTE, play, released
-from tests.scenarios.stock_stage import link, live, pushes, stock
+from tests.scenarios.stock_stage import link, live, poke, pushes, stock
 from tests.sim.world import World
 
 EVERY = {"INVENTORY_EVERY": "60s"}
@@ -36,9 +36,12 @@ def test_a_cancel_made_in_pipe17_leaves_what_pipe17_has_and_not_one_more() -> No
 def test_an_order_that_came_and_went_between_two_looks_changes_nothing() -> None:
     async def story(world: World) -> None:
         await opened_shop(world)
+        await world.live(20)  # between two polls of orders
         order_id = world.tiktok.place_order(["A"])
         stock(world, "A", 15)
-        world.tiktok.seller.set_stock("A", 15)
+        poke(world)
+        await world.live(5)
+        assert live(world, "A") == 15, "pushed by one that has not seen the order"
         world.tiktok.cancel_order(order_id)
         assert live(world, "A") == 16
         await world.live(10 * MINUTE)
