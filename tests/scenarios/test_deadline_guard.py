@@ -7,7 +7,6 @@ import pytest
 from tests.scenarios.stage import HOUR, MINUTE, fulfill, opened, play, released, sql
 from tests.sim.world import World
 
-
 SLOWLY = {"ORDERS_EVERY": "3m", "FULFILLMENTS_EVERY": "3m", "INVENTORY": "off", "PRODUCTS": "off"}
 """The stories last for days, and the watch over deadlines has a pace of its own."""
 
