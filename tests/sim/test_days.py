@@ -1,4 +1,4 @@
-"""Thirty seeded days (`make soak` plays more) and dangers that a day meets only by luck: the invariants hold at their end."""
+"""Thirty seeded days (`make soak` plays more) and dangers that a day meets only by luck: the invariants hold."""
 
 from __future__ import annotations
 
