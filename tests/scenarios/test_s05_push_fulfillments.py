@@ -268,7 +268,7 @@ def test_a_rejected_fulfillment_ships_nothing_and_is_shown() -> None:
         assert "fulfillment_rejected" in opened(world, str(made["fulfillmentId"]))
         assert world.tiktok.called("packages.mark_shipped") == []
 
-    play(story)
+    play(story, settings={"ORDERS_PUSH_CANCELLATIONS": "false"})
 
 
 @pytest.mark.parametrize("retired", [frozenset({"fulfillment/202309"})])
