@@ -58,6 +58,10 @@ class Row:
     remote_id: str
 
 
+CATALOGUE = ("INVENTORY", "PRODUCTS", "LOCATIONS")
+"""Stories that set one of these play with products and stock; the others without."""
+
+
 def shop(market: str = "US", **switches: Any) -> TikTokOptions:
     """A shop whose search shows everything at once, each row once."""
     calm: dict[str, Any] = {"index_lag_ms": 0, "repeat_rows": 0.0, "restless_rows": 0.0}
@@ -76,11 +80,11 @@ def play(
     """Play a story in a fresh world; its assertions and those of every story must hold."""
 
     async def live(loop: VirtualLoop) -> None:
-        # stories of stock ask for the pace they need; in all others its polls would be most of the work
-        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s", "INVENTORY_EVERY": "15m", "PRODUCTS_EVERY": "15m"}
-        world = World(
-            loop, seed, tiktok=tiktok or shop(), pipe17=pipe17, settings=every | dict(settings or {}), skew_ms=skew_ms
-        )
+        asked = dict(settings or {})
+        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s"}
+        if not any(name.startswith(CATALOGUE) for name in asked):  # its loops would be most of the work
+            every |= {"INVENTORY": "off", "PRODUCTS": "off", "LOCATIONS": "off"}
+        world = World(loop, seed, tiktok=tiktok or shop(), pipe17=pipe17, settings=every | asked, skew_ms=skew_ms)
         try:
             await story(world)
             _nothing_twice(world)

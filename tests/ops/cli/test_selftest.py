@@ -25,6 +25,7 @@ ORDER_STEPS = ["sides", "product", "inventory", "order", "routing", "fulfilment"
 def granted(house: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Both sides, with a grant in the environment."""
     monkeypatch.setenv("TIKTOK_REFRESH_TOKEN", house.tiktok.tokens()["refresh_token"])
+    monkeypatch.setenv("INVENTORY_EVERY", "1s")
     house.pipe17.options.routing_after_ms = 0
     return house
 
