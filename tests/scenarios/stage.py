@@ -81,7 +81,7 @@ def play(
 
     async def live(loop: VirtualLoop) -> None:
         asked = dict(settings or {})
-        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s"}
+        every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": asked.get("ORDERS_EVERY", "60s")}
         if not any(name.startswith(CATALOGUE) for name in asked):  # its loops would be most of the work
             every |= {"INVENTORY": "off", "PRODUCTS": "off", "LOCATIONS": "off"}
         world = World(loop, seed, tiktok=tiktok or shop(), pipe17=pipe17, settings=every | asked, skew_ms=skew_ms)

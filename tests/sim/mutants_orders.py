@@ -113,7 +113,7 @@ def _bundle_left_with_nobody() -> Iterator[None]:
 
 
 MUTANTS = (
-    Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(*range(6))),
+    Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(7, 18, *range(6))),
     Mutant("kind_lost", _kind_lost, days(*range(6))),
     Mutant("digital_order_routed", _digital_order_routed, days(*range(6))),
     Mutant("total_without_a_fee", _total_without_a_fee, days(*range(6))),

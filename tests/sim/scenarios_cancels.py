@@ -76,7 +76,9 @@ def cancelled_at_tiktok() -> list[str]:
                 world.tiktok.cancel_order(order_id)
             else:
                 world.tiktok.remove_unit(order_id, world.tiktok.order(order_id).units[0].id)
-        return []
+        await world.live(HOUR_S)
+        asked = len(world.tiktok.called("cancellations.eligibility"))
+        return [f"{asked} times TikTok was asked whether its own cancels are allowed"] if asked else []
 
     return _played(live)
 
