@@ -18,14 +18,15 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     for sku in SKUS:
         sides.tiktok.seller.add_product([sku], stock=9)
         sides.pipe17.keeper.add_stock(sku, 10)
-    async with running(tmp_path / "connector.db", sides, TIKTOK_REQUESTS_PER_SECOND="50") as house:
+    async with running(
+        tmp_path / "connector.db", sides, TIKTOK_REQUESTS_PER_SECOND="50", PIPE17_REQUESTS_PER_SECOND="20"
+    ) as house:
         await until(lambda: house.running.daemon.ready)
-        await until(lambda: stocked(house), 15)
+        await until(lambda: stocked(house), 60)
         yield house
 
 
 def stocked(house: House) -> bool:
-    poke(house)
     return live(house) == [10] * 10
 
 
@@ -40,7 +41,6 @@ def live(house: House) -> list[int]:
 
 
 async def guard(house: House) -> dict[str, Any]:
-    poke(house)
     found: dict[str, Any] = (await house.get("/api/status"))["inventory_guard"]
     return found
 
@@ -52,7 +52,7 @@ async def test_a_held_change_is_shown_everywhere_and_let_pass(house: House) -> N
     for sku in SKUS[:5]:
         house.sides.pipe17.keeper.add_stock(sku, 0)
     poke(house)
-    await until(lambda: guard(house))
+    await until(lambda: guard(house), 20)
     assert (await guard(house))["zeroed"] == 5
     assert await house.metric('connector_inventory_guard_tripped{kind="zeroed"}') == 5
     page = (await house.ask("GET", "/")).body.decode()
@@ -60,7 +60,7 @@ async def test_a_held_change_is_shown_everywhere_and_let_pass(house: House) -> N
     assert live(house) == [10] * 10
     status, answer = await house.post("/api/approve", {"flow": "inventory"})
     assert (status, answer["approved"]) == (200, True)
-    await until(lambda: live(house) == [0] * 5 + [10] * 5)
+    await until(lambda: live(house) == [0] * 5 + [10] * 5, 20)
     assert await house.metric('connector_inventory_guard_tripped{kind="zeroed"}') == 0
     status, answer = await house.post("/api/rollback", {"to": "1h"})
     assert (status, answer["skus"], answer["left_alone"]) == (200, 0, 10), "an hour ago nothing came from here"
@@ -72,10 +72,10 @@ async def test_a_rollback_to_an_instant(house: House) -> None:
     to_ms = house.running.daemon.parts.clock.now_ms()
     house.sides.pipe17.keeper.add_stock("S0", 4)
     poke(house)
-    await until(lambda: live(house)[0] == 4)
+    await until(lambda: live(house)[0] == 4, 20)
     status, answer = await house.post("/api/rollback", {"to": str(to_ms)})
     assert (status, answer) == (200, {"to_ms": to_ms, "skus": 1, "left_alone": 0})
-    await until(lambda: live(house)[0] == 10)
+    await until(lambda: live(house)[0] == 10, 20)
     assert (await house.post("/api/rollback", {"to": "sometime"}))[0] == 400
 
 
