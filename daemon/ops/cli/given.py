@@ -1,16 +1,20 @@
 """What a command is given: the settings, and whether a daemon runs on their store.
 
 A running daemon holds an exclusive `flock` beside its store. Commands ask for a shared one and give it back in the same
-moment, so they never keep a daemon from starting and never see each other.
+moment, so they never keep a daemon from starting and never see each other. When none runs, a command that changes
+state works in the store itself (`in_store`).
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from daemon.settings import Settings, load_settings
 
@@ -40,3 +44,19 @@ def daemon_on(store: Path) -> str:
     finally:
         os.close(lock)
     return STOPPED
+
+
+def in_store(settings: Settings, work: Callable[[Any, int], Any]) -> Any:
+    """`work(tx, now_ms)` in one transaction of the store, under its lock: for when no daemon runs."""
+    from daemon.ops.cli.bench import open_store
+
+    now_ms = time.time_ns() // 1_000_000
+
+    async def write() -> Any:
+        database = await open_store(settings.store_path, create=False)
+        try:
+            return await database.write(lambda tx: work(tx, now_ms))
+        finally:
+            await database.aclose()
+
+    return asyncio.run(write())

@@ -7,13 +7,11 @@ read from the store, so it can be seen either way.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 from daemon.ops.cli.commands import FAILED, OK, USAGE, Ended
-from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, settings_of
+from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, in_store, settings_of
 from daemon.ops.cli.state import backfill_text, read
 from daemon.ops.cli.tables import print_json
 from daemon.settings import Settings
@@ -55,7 +53,7 @@ def pull(args: argparse.Namespace) -> int:
 
         asked = ask_daemon(settings, "/api/pull", {"ids": ids})["pulled"]
     else:
-        asked = _stored(settings, lambda tx, now_ms: [one.public() for one in operator.pull(tx, ids, now_ms, BY)])
+        asked = in_store(settings, lambda tx, now_ms: [one.public() for one in operator.pull(tx, ids, now_ms, BY)])
     found = [one | became for one, became in zip(asked, _became(args, asked, wait=runs), strict=True)]
     if args.json:
         print_json({"daemon": RUNNING if runs else STOPPED, "pulled": found})
@@ -85,7 +83,7 @@ def backfill(args: argparse.Namespace) -> int:
     else:
         from daemon.flows.backfill import request
 
-        answer = _stored(settings, lambda tx, now_ms: request(tx, since_ms, until_ms, now_ms))
+        answer = in_store(settings, lambda tx, now_ms: request(tx, since_ms, until_ms, now_ms))
     status = OK if answer["covered"] else FAILED
     if not args.json:
         _print_answer(answer, runs=runs)
@@ -161,22 +159,6 @@ def _refuse_what_is_off(settings: Settings, flows: set[str]) -> None:
         raise Ended("orders are switched off in the settings (ORDERS)")
     if "fulfillments" in flows and not settings.fulfillments.pushes:
         raise Ended("fulfillments are switched off in the settings (FULFILLMENTS)")
-
-
-def _stored(settings: Settings, work: Callable[[Any, int], Any]) -> Any:
-    """One transaction in the store, under its lock."""
-    from daemon.ops.cli.bench import open_store
-
-    now_ms = _now_ms()
-
-    async def write() -> Any:
-        database = await open_store(settings.store_path, create=False)
-        try:
-            return await database.write(lambda tx: work(tx, now_ms))
-        finally:
-            await database.aclose()
-
-    return asyncio.run(write())
 
 
 def _now_ms() -> int:

@@ -6,14 +6,12 @@ By the running daemon, or in the store under its lock when none runs; then the d
 from __future__ import annotations
 
 import argparse
-import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 from daemon.ops.cli import times
 from daemon.ops.cli.commands import FAILED, OK, USAGE, Ended
-from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, settings_of
+from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, in_store, settings_of
 from daemon.ops.cli.state import read, resync_text
 from daemon.ops.cli.tables import print_json, table
 from daemon.settings import Settings
@@ -54,7 +52,7 @@ def resync(args: argparse.Namespace) -> int:
     else:
         from daemon.flows.resync_standing import request
 
-        answer = _stored(settings, lambda tx, now_ms: request(tx, BY, now_ms))
+        answer = in_store(settings, lambda tx, now_ms: request(tx, BY, now_ms))
     if not args.json:
         print(answer["text"] if runs or not answer["started"] else _STARTS_LATER)
     if args.wait and runs:
@@ -82,7 +80,7 @@ def approve(args: argparse.Namespace) -> int:
     else:
         from daemon.flows import stock_judge
 
-        answer = _stored(settings, lambda tx, now_ms: stock_judge.approve(tx, now_ms, BY))
+        answer = in_store(settings, lambda tx, now_ms: stock_judge.approve(tx, now_ms, BY))
     if args.json:
         print_json({"daemon": daemon, **answer})
     else:
@@ -109,7 +107,7 @@ def rollback(args: argparse.Namespace) -> int:
     else:
         from daemon.flows.stock_history import roll_back_all
 
-        answer = _stored(settings, lambda tx, now_ms: roll_back_all(tx, to_ms, now_ms))
+        answer = in_store(settings, lambda tx, now_ms: roll_back_all(tx, to_ms, now_ms))
     if args.json:
         print_json(answer)
     else:
@@ -162,19 +160,3 @@ def _settings(args: argparse.Namespace) -> Settings:
     if not settings.inventory.pushes:
         raise Ended("inventory is switched off in the settings (INVENTORY)")
     return settings
-
-
-def _stored(settings: Settings, work: Callable[[Any, int], Any]) -> Any:
-    """One transaction in the store, under its lock."""
-    from daemon.ops.cli.bench import open_store
-
-    now_ms = time.time_ns() // 1_000_000
-
-    async def write() -> Any:
-        database = await open_store(settings.store_path, create=False)
-        try:
-            return await database.write(lambda tx: work(tx, now_ms))
-        finally:
-            await database.aclose()
-
-    return asyncio.run(write())
