@@ -42,6 +42,7 @@ from daemon.errors import ApiError
 from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
+from daemon.flows.stock_exclusions import Exclusions
 from daemon.flows.stock_marks import MarksReader
 from daemon.flows.stock_plan import Planner
 from daemon.flows.stock_reader import NAME as NAME
@@ -78,6 +79,7 @@ class PushInventory:
         self.rules = rules
         self.reader = StockReader(database, clock, rules)
         self.marks = MarksReader(database, clock, ownership)
+        self.exclusions = Exclusions(database, clock, rules, self.reader, ownership)
         self.reading = False
         """A reading of the source is under way; what it marks is judged when it has ended."""
         self.bell = Signal()
@@ -100,6 +102,8 @@ class PushInventory:
             except (ApiError, BadShape) as error:
                 problem = error
             complete = await self.reader.changed(self._pipe17, cursor)
+            if complete:
+                await self.exclusions.keep_up(self._pipe17)
         finally:
             self.reading = False
             self.bell.ring()

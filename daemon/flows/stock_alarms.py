@@ -12,6 +12,7 @@ from __future__ import annotations
 from daemon.core.findings import Finding
 from daemon.core.spans import milliseconds
 from daemon.core.stock import StockRules
+from daemon.flows import stock_exclusions
 from daemon.flows.stock_reader import NAME, sight
 from daemon.store import exceptions, links
 from daemon.store.database import Tx
@@ -29,7 +30,8 @@ def look(tx: Tx, rules: StockRules, now_ms: int) -> None:
         _show(tx, UNKNOWN_SKU, _nobody_sells(tx, rules), now_ms)
 
 
-def _partial(tx: Tx, rules: StockRules, now_ms: int) -> dict[str, Finding]:
+def _partial(tx: Tx, settings: StockRules, now_ms: int) -> dict[str, Finding]:
+    rules = stock_exclusions.in_force(settings, stock_exclusions.find(tx))
     bound_ms = milliseconds(rules.stale_after)
     found: dict[str, Finding] = {}
     known = sight(tx)
