@@ -46,7 +46,10 @@ def test_it_is_left_out_before_the_first_push(settings: dict[str, str], at_tikto
     async def story(world: World) -> None:
         three_locations(world, at_tiktok=at_tiktok)
         world.pipe17.keeper.exclude_location(L3)
+        # between the rows and the totals that tell, there is time to push
+        world.faults["pipe17"].add(Fault(FaultKind.DELAY, "inventory.list", times=9, delay_ms=25_000))
         await settled(world)
+        await world.live(5 * MINUTE)
         assert live(world, "A") == 12
         stock(world, "A", 100, L3)
         await world.live(HOUR)

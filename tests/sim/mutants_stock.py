@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from daemon.core.exclusions import Rows, Sees, told, weighings
 from daemon.core.stock_rows import StockRow
-from daemon.flows import resync_standing
+from daemon.flows import resync_standing, stock_exclusions
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
 from daemon.store import facts, levels, links, reservations
@@ -17,6 +18,8 @@ from daemon.store.database import Tx
 from tests.sim import scenarios_stock as worlds
 from tests.sim.bug_bank import Mutant
 from tests.sim.scenarios import Scenario
+
+Answer = Sequence[Mapping[str, Any]]
 
 
 @contextmanager
@@ -153,6 +156,28 @@ def _units_kept_for_ever() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _failing_is_excluded() -> Iterator[None]:
+    """What is in neither the rows nor the totals is weighed as if it were there, and found to be left out."""
+
+    def tells(tx: Tx, rows: Rows, before: Answer, after: Answer, now_ms: int) -> dict[str, Sees]:
+        kept = {
+            sku: {row.location: {"onHand": row.on_hand, "future": row.future} for row in levels.of_sku(tx, sku)}
+            for sku in rows
+        }
+        return told(weighings(kept, before, after))
+
+    with mock.patch.object(stock_exclusions, "tells", tells):
+        yield
+
+
+@contextmanager
+def _exclusions_ignored() -> Iterator[None]:
+    """Every location counts, whatever Pipe17's totals say."""
+    with mock.patch.object(stock_exclusions, "in_force", lambda rules, places: rules):
+        yield
+
+
 NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in range(4))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
@@ -162,6 +187,11 @@ RESYNC: tuple[Scenario, ...] = (
 )
 ZERO: tuple[Scenario, ...] = (lambda: worlds.a_source_that_zeroes_everything(1.0, 5),)
 
+EXCLUDED: tuple[Scenario, ...] = tuple(
+    lambda seed=seed: worlds.an_excluded_location_beside_failing_ones(seed)  # type: ignore[misc]
+    for seed in range(3)
+)
+
 MUTANTS = (
     Mutant("absent is zero", _absent_is_zero, NASTY),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
@@ -170,6 +200,8 @@ MUTANTS = (
     Mutant("a second resync runs beside the first", _resync_beside_resync, RESYNC),
     Mutant("the guard forgets what went to zero in slices", _guard_forgets_slices, ZERO),
     Mutant("the guard counts SKUs that are not linked", _guard_counts_too_many_linked, ZERO),
+    Mutant("a location that fails is taken for excluded", _failing_is_excluded, EXCLUDED),
+    Mutant("what is excluded in Pipe17 counts all the same", _exclusions_ignored, EXCLUDED),
     Mutant("units of an order are counted twice", _units_twice, ORDERS),
     Mutant("units of an order are never counted", _units_never, ORDERS),
     Mutant("units of a cancelled order never come back", _units_kept_for_ever, ORDERS),

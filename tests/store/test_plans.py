@@ -107,7 +107,9 @@ def test_the_statement_uses_the_index_made_for_it(bench: Bench, name: str, index
     assert not flow_alone, "all rows of a flow, finished ones too"
 
 
-@pytest.mark.parametrize("name", ["outbox_queue", "outbox_due", "outbox_backlog", "outbox_expire", "journal_of_group", "levels_of_place"])
+@pytest.mark.parametrize(
+    "name", ["outbox_queue", "outbox_due", "outbox_backlog", "outbox_expire", "journal_of_group", "levels_of_place"]
+)
 def test_the_order_comes_from_the_index(bench: Bench, name: str) -> None:
     assert not [step for step in _plan(bench, name) if "TEMP B-TREE" in step]
 
