@@ -29,7 +29,7 @@ from daemon.apis.pipe17.assumptions import TOTALS_ASK_AS_US
 from daemon.apis.pipe17.client import Pipe17
 from daemon.clock import Clock
 from daemon.core.exclusions import Rows, Sees, are_totals, sample, told, weighings
-from daemon.core.reading import BadShape, text
+from daemon.core.reading import BadShape, required_text
 from daemon.core.spans import milliseconds
 from daemon.core.standings import Places, Standing, read_places
 from daemon.core.stock import StockRules
@@ -132,33 +132,33 @@ class Exclusions:
         if not self._rules.sums_all:
             await self._database.write(self._forget)
             return
-        for number in range(LOOKS_AT_ONCE):
-            agenda = await self._database.write(lambda tx, number=number: self._agenda(tx, number))  # type: ignore[misc]
-            if agenda is None:
-                return
-            self._asked = False
-            if not await self._look(pipe17, agenda):
-                return
+        asked, self._asked = self._asked, False
+        agenda = await self._database.write(lambda tx: self._agenda(tx, asked=asked))
+        looks = 0
+        while agenda is not None and await self._look(pipe17, agenda) and (looks := looks + 1) < LOOKS_AT_ONCE:
+            agenda = await self._database.write(self._next)
 
     # --- what to look at
 
-    def _agenda(self, tx: Tx, number: int) -> Agenda | None:
-        """The `number`th look of this time; None when there is nothing to look at now."""
-        places, now_ms = find(tx), self._clock.now_ms()
-        stocked = levels.stocked_places(tx)
-        new = [one for one in stocked if places.is_new(one)]
+    def _agenda(self, tx: Tx, *, asked: bool) -> Agenda | None:
+        """The first look of this time; None when it is not time for one, or nothing is there to be looked at."""
+        places, now_ms, stocked = find(tx), self._clock.now_ms(), levels.stocked_places(tx)
         pending = [one for one in stocked if places.place(one).pending]
-        if number:
-            due = bool(new)
-        else:
-            late = places.looked_at_ms is None or now_ms - places.looked_at_ms >= milliseconds(LOOK_EVERY)
-            due = late or self._asked or bool(pending)
-        if not due:
+        late = places.looked_at_ms is None or now_ms - places.looked_at_ms >= milliseconds(LOOK_EVERY)
+        if not (late or asked or pending):
             return None
         if not stocked:
             self._keep(tx, places, Places(places.known, now_ms, places.problem), now_ms)
             return None
         return self._taken(tx, stocked, pending, now_ms)
+
+    def _next(self, tx: Tx) -> Agenda | None:
+        """Another look right behind the last one: only while a location is new, for its stock waits for it."""
+        places, stocked = find(tx), levels.stocked_places(tx)
+        if not any(map(places.is_new, stocked)):
+            return None
+        pending = [one for one in stocked if places.place(one).pending]
+        return self._taken(tx, stocked, pending, self._clock.now_ms())
 
     def _taken(self, tx: Tx, stocked: Sequence[str], pending: Sequence[str], now_ms: int) -> Agenda:
         """The locations whose turn it is, those that are open first, and SKUs that tell about them."""
@@ -257,9 +257,13 @@ def _parts(tx: Tx, sku: str, place: str) -> dict[str, int]:
 
 
 def _by_place(rows: Sequence[Mapping[str, Any]]) -> Rows:
+    """Rows that name both; one that does not is no part of its SKU's sum, and then no sum explains the total."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for row in rows:
-        found.setdefault(text(row, "sku"), {})[text(row, "locationId")] = row
+        try:
+            found.setdefault(required_text(row, "sku"), {})[required_text(row, "locationId")] = row
+        except BadShape:
+            continue
     return found
 
 

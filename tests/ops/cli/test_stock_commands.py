@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.core.links import Kind, SkuSeen
+from daemon.core.standings import Place, Places, Standing
 from daemon.flows import resync_standing
 from daemon.store import facts, levels, links, outbox
 from daemon.store.database import Tx
@@ -41,6 +43,26 @@ def test_a_resync_is_stored_and_joined(command: Command, in_store: Callable[...,
     assert command("resync", "inventory", "--json").json["started"] is False
     assert "reading, 0 %: sends every level again, asked for by command line" in command("status").out
     assert command("resync", "orders").status == 2
+
+
+def test_what_is_left_out_and_why_is_shown(
+    command: Command, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = command("status")
+    assert "excluded in Pipe17" not in ran.out
+    places = Places({"L3": Place(Standing.EXCLUDED, AT_MS), "L4": Place(Standing.ASSUMED, AT_MS)}, AT_MS)
+    in_store(lambda tx: facts.put(tx, "stock_locations", places.public(), AT_MS))
+    monkeypatch.setenv("INVENTORY_LOCATIONS_EXCEPT", "L9")
+    shown = " ".join(command("status").out.split())
+    assert "without L3 (excluded in Pipe17, since" in shown
+    assert "L9 (INVENTORY_LOCATIONS_EXCEPT); whether Pipe17 excludes L4 cannot be told" in shown
+    said = command("status", "--json").json["stock_locations"]
+    assert said["excluded_in_pipe17"] == [{"location": "L3", "since_ms": AT_MS}]
+    assert said["left_out_by_setting"] == ["L9"]
+    in_store(lambda tx: facts.put(tx, "stock_locations", replace(places, problem="no totals").public(), AT_MS))
+    assert "(INVENTORY_LOCATIONS_EXCEPT); no totals" in " ".join(command("status").out.split())
+    monkeypatch.setenv("INVENTORY", "off")
+    assert command("status", "--json").json["stock_locations"] == {}
 
 
 def test_nothing_held(command: Command) -> None:
