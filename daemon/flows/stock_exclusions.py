@@ -57,7 +57,7 @@ CANDIDATES = 12
 FIRST_RETRIES_S = (2.0, 5.0, 10.0)
 """Waits between attempts of the very first look, for which every push waits."""
 AT_ONCE = 500
-_DEAF = "and locations that are excluded there cannot be told; they count (INVENTORY_LOCATIONS_EXCEPT leaves them out)"
+_DEAF = "what it excludes stays as last seen, all other locations count; INVENTORY_LOCATIONS_EXCEPT leaves them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Exclusions:
             except BadShape as shape:
                 for_good, problem = True, f"the answer cannot be understood: {shape}"
             if for_good or not waits:
-                await self._give_up(f"Pipe17 shows no totals ({problem}), {_DEAF}", later=for_good)
+                await self._give_up(f"Pipe17 shows no totals ({problem}): {_DEAF}", later=for_good)
                 return False
             await anyio.sleep(waits.pop(0))
         now_ms = self._clock.now_ms()
@@ -278,7 +278,7 @@ def _say(before: Places, after: Places) -> None:
     if after.problem and not before.problem:
         log.warning("%s", after.problem)
     elif before.problem and not after.problem:
-        log.warning("Pipe17 shows totals again; locations that are excluded there are left out")
+        log.warning("Pipe17 shows totals again: locations that are excluded there can be told")
     elif assumed - told_before:
         names = ", ".join(sorted(assumed - told_before))
         log.warning("it cannot be told whether Pipe17 excludes %s; the stock there counts", names)

@@ -143,6 +143,10 @@ def _told(served: Served, settings: dict[str, str]) -> str:
         "",
         _curl("PATCH", f"{here}/tiktok/options", '{"hold_ms": 20000}'),
         "",
+        "A merchant takes a location out of the totals in Pipe17; its stock is not sold any more:",
+        "",
+        _curl("POST", f"{served.pipe17_url}/_sandbox/pipe17/actions/exclude_location", '{"location": "L3"}'),
+        "",
         "Ctrl-C ends it, and everything in it is gone.",
     ]
     return "\n".join(lines)
