@@ -26,8 +26,7 @@ SOURCE = "pipe17"
 def look(tx: Tx, rules: StockRules, now_ms: int) -> None:
     """Open what is wrong, close what is not any more."""
     _show(tx, PARTIAL, _partial(tx, rules, now_ms), now_ms)
-    if rules.skus is not None and links.count(tx):
-        _show(tx, UNKNOWN_SKU, _nobody_sells(tx, rules), now_ms)
+    _show(tx, UNKNOWN_SKU, _nobody_sells(tx, rules), now_ms)
 
 
 def _partial(tx: Tx, settings: StockRules, now_ms: int) -> dict[str, Finding]:
@@ -49,7 +48,7 @@ def _partial(tx: Tx, settings: StockRules, now_ms: int) -> dict[str, Finding]:
 
 
 def _nobody_sells(tx: Tx, rules: StockRules) -> dict[str, Finding]:
-    named = sorted(rules.skus or ())
+    named = sorted(rules.skus or ()) if links.after(tx, "", 1) else ()
     return {
         sku: Finding("inventory_sku_unknown", f"INVENTORY_SKUS names {sku}, and no SKU at TikTok has that seller SKU")
         for sku in named

@@ -31,6 +31,18 @@ def left_out(settings: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def why_uncounted(settings: Settings, facts: Mapping[str, Any], location: str) -> str:
+    """Why the stock of a location is not sold, "" when it is."""
+    from daemon.assembly import stock_rules
+
+    rules = stock_rules(settings)
+    if not rules.sums_all:
+        return "" if rules.counts(location) else "the settings name other locations"
+    if not rules.counts(location):
+        return "INVENTORY_LOCATIONS_EXCEPT names it"
+    return "excluded in Pipe17" if location in read_places(facts.get(FACT)).excluded else ""
+
+
 def left_out_text(known: Mapping[str, Any], now_ms: int) -> str:
     """The same in a line, "" when every location counts and there is nothing to say."""
     if not known:

@@ -166,6 +166,13 @@ def test_only_chosen_skus() -> None:
         assert (live(world, "A"), live(world, "B")) == (4, 10)
         assert len(pushes(world, "B")) == before == 0
         assert opened(world, "GHOST").keys() == {"inventory_sku_unknown"}
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"inventory_skus": None})
+        await world.start()
+        await world.live(3 * MINUTE)
+        assert (opened(world, "GHOST"), live(world, "B")) == ({}, 4), (
+            "the list is gone: nothing is said, all are pushed"
+        )
         assert fact(world, "inventory_guard") in ({}, {"tripped": False})
 
     play(story, settings={"INVENTORY_EVERY": "60s", "INVENTORY_SKUS": "A,GHOST"})
