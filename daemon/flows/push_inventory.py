@@ -1,7 +1,8 @@
 """Push inventory: the stock of Pipe17 to TikTok Shop, absolute, newest wins, never zero because something is not known.
 
     source   Pipe17's rows that changed, into `store/levels.py` (stock_reader.py), and what people set at its products
-             (stock_marks.py); the SKUs behind them are marked
+             (stock_marks.py); the SKUs behind them are marked. Now and then a look at which locations are excluded in
+             Pipe17 (stock_exclusions.py), the first one before anything is pushed
     judge    works out marked SKUs, asks the guard, stages rows (stock_judge.py)
     decide   the quantities of every warehouse of a SKU as a row: key TikTok's SKU id, group its product
     deliver  all SKUs of a product that are due, in one call; what TikTok says of each decides on its row

@@ -1,8 +1,8 @@
 """Works out what TikTok should have of one SKU, from the tables and within a transaction.
 
 Brings together the link (which product, which warehouses), Pipe17's rows, the units that orders have taken and what is
-known of the source; the arithmetic is `core/stock.py`. The judge asks before it stages a change, and the flow asks once
-more before it sends one, for a row may have waited for hours.
+known of the source and of its locations (stock_exclusions.py); the arithmetic is `core/stock.py`. The judge asks before
+it stages a change, and the flow asks once more before it sends one, for a row may have waited for hours.
 """
 
 from __future__ import annotations
