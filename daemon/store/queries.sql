@@ -631,7 +631,7 @@ SELECT (SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >=
     + (SELECT count(*) FROM outbox WHERE flow = ? AND busy = 1 AND queued = 0 AND rank_ms >= ?);
 
 -- name: exceptions_of_code
-SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
+SELECT key, detail FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
 
 -- name: pushed_add
 INSERT INTO pushed (sku_id, at_ms, before, after) VALUES (?, ?, ?, ?);

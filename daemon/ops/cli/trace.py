@@ -136,9 +136,11 @@ def _sku(one: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
         return [("  TikTok SKU", "none carries it: its stock goes nowhere"), *found]
     accepted = one["accepted_at_ms"]
     places = [
-        f"{place['seen'] if place['accepted'] is None else place['accepted']} in {place['id']} {place['name']}".rstrip()
+        f"{place['accepted'] if one['sent'] else place['seen']} in {place['id']} {place['name']}".rstrip()
         for place in one["warehouses"]
+        if not one["sent"] or place["accepted"] is not None
     ]
+    left_out = [f"{place['id']} {place['name']}".rstrip() for place in one["warehouses"] if place["accepted"] is None]
     when = f"as accepted {times.ago(accepted, now_ms) if accepted is not None else 'last'}"
     when = when if one["sent"] else "as last read; nothing was sent"
     return [
@@ -146,6 +148,7 @@ def _sku(one: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
         ("  Pipe17 product", one["pipe17_product_id"] or "none yet"),
         *found,
         ("  TikTok has", f"{', '.join(places)} ({when})" if places else "no warehouse for it"),
+        ("  left out", ", ".join(left_out) if one["sent"] else ""),
         ("  not sent", one["left_alone"]),
         ("  waits", _change(one["change"], now_ms) if one["change"] else ""),
     ]
