@@ -33,12 +33,14 @@ from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
+from daemon.flows.pull_orders import NAME as ORDERS
 from daemon.flows.pull_orders import PullOrders
 from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.push_inventory import PushInventory
+from daemon.flows.recipes import Recipes
 from daemon.flows.send_messages import SendMessages
 from daemon.flows.shipping_calls import ShippingRules
 from daemon.flows.stock_history import StockHistory
@@ -141,7 +143,8 @@ def flows_of(
     flows: list[tuple[Flow, str]] = []
     if settings.orders == "pull":
         rules, afterwards = order_rules(settings, clock), follow_up_rules(settings)
-        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards)
+        recipes = Recipes(database, clock, ORDERS) if settings.inventory == "push" else None
+        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards, recipes)
         flows.append((orders, "tiktok"))
     ships, both_ways = settings.fulfillments == "push", settings.orders_push_cancellations and settings.orders == "pull"
     if ships:

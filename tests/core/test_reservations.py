@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -100,6 +101,27 @@ def test_an_order_that_may_ship_is_a_likelier_cause_than_one_that_is_held() -> N
     assert ids(explained([just_made, released("1", 2)], 2, "", 0, NOW)) == ["1"]
     assert ids(explained([just_made, released("1", 2)], 3, "", 0, NOW)) == ["1", "2"]
     assert ids(explained([just_made, released("1", 2)], 1, "", 0, NOW)) == ["2"]
+
+
+def test_what_adds_up_is_likelier_than_what_comes_first() -> None:
+    reserved = [released("1"), released("2", 2), released("3", 4)]
+    assert ids(explained(reserved, 2, "", 0, NOW)) == ["2"], "not the first, and then nothing that fits"
+    assert ids(explained(reserved, 5, "", 0, NOW)) == ["1", "3"]
+    assert ids(explained(reserved, 9, "", 0, NOW)) == ["1", "2", "3"], "somebody else took the rest"
+
+
+def test_an_order_released_after_the_change_is_a_less_likely_cause() -> None:
+    later = held("1", remote_id="r-1", accepted_at_ms=NOW - 9_000_000, released_at_ms=NOW + 30_000)
+    assert ids(explained([later, released("2")], 1, "", 0, NOW)) == ["2"]
+    assert ids(explained([later], 1, "", 0, NOW)) == ["1"], "its answer was late, perhaps"
+
+
+@given(st.lists(st.integers(1, 4), max_size=8), st.integers(0, 20))
+def test_units_that_add_up_are_counted_whenever_some_do(units: list[int], decrease: int) -> None:
+    reserved = [released(str(at), count) for at, count in enumerate(units)]
+    sums = {sum(some) for size in range(len(units) + 1) for some in itertools.combinations(units, size)}
+    counted = sum(one.units for one in explained(reserved, decrease, "", 0, NOW))
+    assert counted == decrease or decrease not in sums
 
 
 def row_of(*units: dict[str, Any], updated_s: int = NOW // 1000) -> dict[str, Any]:
