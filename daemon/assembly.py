@@ -35,6 +35,7 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
 from daemon.flows.pull_orders import NAME as ORDERS
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import NAME as PRODUCTS
 from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
@@ -47,6 +48,7 @@ from daemon.flows.stock_history import StockHistory
 from daemon.flows.stock_orders import StockOfOrders
 from daemon.flows.stock_places import WarehousesWatched
 from daemon.flows.strangers import Strangers
+from daemon.flows.unlinked_orders import UnlinkedOrders
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
@@ -126,6 +128,8 @@ def assemble(
     ships = next((flow for flow, _ in flows if isinstance(flow, PushFulfillments)), None)
     if ships is not None:
         engine.watchers += (ships.strangers, CancelledOrders())
+    if any(isinstance(flow, PullProducts) for flow, _ in flows):
+        engine.watchers += (UnlinkedOrders(database, clock, PRODUCTS),)
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 

@@ -30,7 +30,7 @@ HEAD = (
     "rts_sla_time",
     "is_buyer_request_cancel",
 )
-UNIT = ("id", "sku_id", "seller_sku", "display_status", "package_id", "tracking_number", "currency")
+UNIT = ("id", "sku_id", "seller_sku", "product_id", "display_status", "package_id", "tracking_number", "currency")
 RECIPE = ("combined_listing_skus", "sub_item_info")
 PART = ("id", "sku_id", "seller_sku", "product_name", "original_price")
 
@@ -54,6 +54,17 @@ def _unit(item: Mapping[str, Any]) -> dict[str, Any]:
             {name: part[name] for name in PART if part.get(name)} for part in item["sub_item_info"]
         ]
     return unit
+
+
+def products_of_skus(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Seller SKU -> TikTok's product ("" where none is named), of all that has to be picked; bundles as their parts."""
+    found: dict[str, str] = {}
+    for item in facts.get("line_items", ()):
+        for one in item.get("combined_listing_skus") or (item,):
+            sku = str(one.get("seller_sku") or "")
+            found[sku] = found.get(sku) or str(one.get("product_id") or "")
+    found.pop("", None)
+    return found
 
 
 def with_recipes(raw: Mapping[str, Any], facts: Mapping[str, Any] | None) -> Mapping[str, Any]:

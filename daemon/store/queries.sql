@@ -626,3 +626,28 @@ SELECT min(at_ms), count(*) FROM pushed GROUP BY at_ms / 3600000 ORDER BY 1 DESC
 
 -- name: pushed_expire
 DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);
+
+-- Whether any SKU at TikTok carries this seller SKU, or did.
+-- name: link_known
+SELECT 1 FROM links WHERE seller_sku = ? LIMIT 1;
+
+-- name: unlinked_of_order
+SELECT sku, due_at_ms FROM unlinked WHERE order_id = ? ORDER BY sku;
+
+-- name: unlinked_orders
+SELECT order_id FROM unlinked WHERE sku = ?;
+
+-- name: unlinked_waits
+SELECT 1 FROM unlinked WHERE sku = ? AND due_at_ms IS NOT NULL LIMIT 1;
+
+-- name: unlinked_put
+INSERT INTO unlinked (order_id, sku, due_at_ms) VALUES (?, ?, ?) ON CONFLICT (order_id, sku) DO NOTHING;
+
+-- name: unlinked_drop
+DELETE FROM unlinked WHERE order_id = ? AND sku = ?;
+
+-- name: unlinked_due
+SELECT DISTINCT order_id FROM unlinked WHERE due_at_ms <= ? LIMIT ?;
+
+-- name: unlinked_told
+UPDATE unlinked SET due_at_ms = NULL WHERE order_id = ? AND due_at_ms <= ?;
