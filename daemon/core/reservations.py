@@ -115,9 +115,10 @@ def given_back(before: Mapping[str, Any] | None, payload: Mapping[str, Any], now
 
 
 def _cancelled_in(facts: Mapping[str, Any]) -> set[str]:
-    """Ids of the units that the facts of an order say are cancelled."""
+    """Ids of the units that an order's facts say are cancelled; of a cancelled order all, whatever its lines say."""
+    whole = str(facts.get("status", "")).upper() in CANCELLED
     units = facts.get("line_items", ())
-    return {str(unit.get("id")) for unit in units if unit.get("display_status") in CANCELLED}
+    return {str(unit.get("id")) for unit in units if whole or str(unit.get("display_status", "")).upper() in CANCELLED}
 
 
 def explained(

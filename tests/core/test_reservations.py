@@ -14,6 +14,7 @@ from test_bundles import bundle
 from daemon.core.order_facts import facts_of
 from daemon.core.reservations import Reservation, explained, given_back, taken_by, units_taken
 
+BY_TIKTOK = "FULFILLMENT_BY_TIKTOK"
 NOW = 1_767_218_400_000
 
 
@@ -137,3 +138,19 @@ def test_units_that_were_cancelled_since_are_given_back_and_bundles_as_their_par
     assert given_back(None, before, NOW) == {"C"}
     assert given_back(None, before, NOW + 3_700_000) == set(), "long ago: whatever was published since has it"
     assert given_back(None, {"standing": "held"}, NOW) == set()
+
+
+def test_a_cancelled_order_gives_everything_back_whatever_its_lines_say() -> None:
+    before, after = (
+        row_of(raw_unit("1", "A"), raw_unit("2", "B", display_status="cancelled")),
+        row_of(raw_unit("1", "A")),
+    )
+    assert given_back(None, before, NOW) == {"B"}
+    after["facts"] |= {"status": "CANCELLED"}
+    assert given_back(before, after, NOW) == {"A"}
+
+
+def test_what_the_platform_ships_takes_nothing_of_ours_and_gives_nothing_back() -> None:
+    theirs = order(raw_unit("1", "A", display_status="CANCELLED"), raw_unit("2", "B"), fulfillment_type=BY_TIKTOK)
+    assert taken_by(theirs) == []
+    assert given_back(None, {"facts": facts_of(dict(theirs.raw) | {"update_time": NOW // 1000})}, NOW) == set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from daemon.sandbox.faults import Fault, FaultKind
-from tests.scenarios.stage import HOUR, MINUTE, play, released, standing
+from tests.scenarios.stage import HOUR, MINUTE, play, released, standing, status
 from tests.scenarios.stock_stage import link, live, poke, pushes, sku_id, stock
 from tests.sim.world import World
 
@@ -56,3 +56,22 @@ def test_an_order_that_came_and_went_between_two_looks_changes_nothing(*, slow: 
         assert live(world, "A") == 15
 
     play(story, settings=EVERY)
+
+
+def test_a_cancel_that_the_release_itself_reads_gives_back_like_any_other() -> None:
+    """Pipe17 counted the order, and what is to be sent is what was sent before; TikTok has one more."""
+
+    async def story(world: World) -> None:
+        await opened_shop(world)
+        order_id = world.tiktok.place_order(["A"])
+        poke(world, "orders")
+        await world.live(10)
+        stock(world, "A", 9)
+        await world.live(HOUR - 30)
+        assert live(world, "A") == 9
+        world.tiktok.cancel_order(order_id)
+        assert live(world, "A") == 10
+        await world.live(5 * MINUTE)
+        assert (status(world, order_id), live(world, "A")) == ("canceled", 9)
+
+    play(story, settings=EVERY | {"ORDERS_EVERY": "6h"})
