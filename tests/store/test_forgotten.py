@@ -1,4 +1,4 @@
-"""What TikTok accepted is forgotten while a send is under way: its success does not count, and the row goes once more."""
+"""What TikTok accepted is forgotten while a send is under way: its success does not count, it goes once more."""
 
 from __future__ import annotations
 
