@@ -3,7 +3,8 @@
 When the order endpoint is closed for us (429) a tracking number must not wait for it: the shipment is planned on these
 facts instead of a fresh read, and TikTok stays the judge. They hold no address, no name of a buyer, and of money only
 the list prices of a bundle's parts: search leaves the recipe of a bundle out at times, and `with_recipes` puts it back,
-so that the order looks the same from there as from detail.
+so that the order looks the same from there as from detail. The product of a unit is kept, too: when nobody knows its
+SKU, that is what has to be read.
 """
 
 from __future__ import annotations
