@@ -1,7 +1,7 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
     timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
-    the judge of stock and its resync, connections, upkeep, and once what was switched off
+    the judge of stock and its resync, orders of unknown SKUs, connections, upkeep, and once what was switched off
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -28,6 +28,7 @@ from daemon.flows.pusher import Pusher
 from daemon.flows.resync import Resync
 from daemon.flows.stock_judge import StockJudge
 from daemon.flows.switched_off import drop_switched_off
+from daemon.flows.unlinked_orders import UnlinkedOrders
 from daemon.flows.upkeep import Upkeep
 from daemon.store import journal, outbox
 from daemon.store.database import Tx
@@ -53,6 +54,10 @@ class Daemon:
             self.judge = StockJudge(engine, self.stock, parts.settings.inventory_guard)
             on_start = parts.settings.inventory_resync_on_start
             self.resync = Resync(engine, self.stock, parts.pipe17, on_start=on_start)
+        watchers = engine.watchers
+        self.unlinked = next((watcher for watcher in watchers if isinstance(watcher, UnlinkedOrders)), None)
+        if self.unlinked is not None:
+            self.unlinked.rung = self.hints.bell.ring
         limit = parts.settings.orders_daily_limit
         self.upkeep = Upkeep(parts.database, parts.clock, parts.tiktok, parts.settings.connector_retention, limit)
         self.started = False
@@ -110,6 +115,8 @@ class Daemon:
                     group.start_soon(self.judge.run)
                 if self.resync is not None:
                     group.start_soon(self.resync.run)
+                if self.unlinked is not None:
+                    group.start_soon(self.unlinked.run)
                 for poller in self.pollers:
                     group.start_soon(poller.run)
 

@@ -33,18 +33,22 @@ from daemon.flows.engine import Engine, FlowObserver
 from daemon.flows.flow import Flow, Sender
 from daemon.flows.ownership import Ownership
 from daemon.flows.pull_locations import PullLocations
+from daemon.flows.pull_orders import NAME as ORDERS
 from daemon.flows.pull_orders import PullOrders
+from daemon.flows.pull_products import NAME as PRODUCTS
 from daemon.flows.pull_products import PullProducts
 from daemon.flows.push_cancellations import PushCancellations
 from daemon.flows.push_fulfillments import NAME as FULFILLMENTS
 from daemon.flows.push_fulfillments import PushFulfillments
 from daemon.flows.push_inventory import PushInventory
+from daemon.flows.recipes import Recipes
 from daemon.flows.send_messages import SendMessages
 from daemon.flows.shipping_calls import ShippingRules
 from daemon.flows.stock_history import StockHistory
 from daemon.flows.stock_orders import StockOfOrders
 from daemon.flows.stock_places import WarehousesWatched
 from daemon.flows.strangers import Strangers
+from daemon.flows.unlinked_orders import UnlinkedOrders
 from daemon.flows.write_references import WriteReferences
 from daemon.settings import Settings
 from daemon.settings.values import Since
@@ -124,6 +128,8 @@ def assemble(
     ships = next((flow for flow, _ in flows if isinstance(flow, PushFulfillments)), None)
     if ships is not None:
         engine.watchers += (ships.strangers, CancelledOrders())
+    if any(isinstance(flow, PullProducts) for flow, _ in flows):
+        engine.watchers += (UnlinkedOrders(database, clock, PRODUCTS),)
     followers = followers_of(settings, clock, tiktok)
     return Parts(settings, clock, database, transport, pacer, tiktok, pipe17, engine, ownership, flows, followers)
 
@@ -141,7 +147,8 @@ def flows_of(
     flows: list[tuple[Flow, str]] = []
     if settings.orders == "pull":
         rules, afterwards = order_rules(settings, clock), follow_up_rules(settings)
-        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards)
+        recipes = Recipes(database, clock, ORDERS) if settings.inventory == "push" else None
+        orders = PullOrders(tiktok, pipe17, clock, rules, settings.orders_every, ownership, afterwards, recipes)
         flows.append((orders, "tiktok"))
     ships, both_ways = settings.fulfillments == "push", settings.orders_push_cancellations and settings.orders == "pull"
     if ships:

@@ -3,7 +3,8 @@
 When the order endpoint is closed for us (429) a tracking number must not wait for it: the shipment is planned on these
 facts instead of a fresh read, and TikTok stays the judge. They hold no address, no name of a buyer, and of money only
 the list prices of a bundle's parts: search leaves the recipe of a bundle out at times, and `with_recipes` puts it back,
-so that the order looks the same from there as from detail.
+so that the order looks the same from there as from detail. The product of a unit is kept, too: when nobody knows its
+SKU, that is what has to be read.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ HEAD = (
     "rts_sla_time",
     "is_buyer_request_cancel",
 )
-UNIT = ("id", "sku_id", "seller_sku", "display_status", "package_id", "tracking_number", "currency")
+UNIT = ("id", "sku_id", "seller_sku", "product_id", "display_status", "package_id", "tracking_number", "currency")
 RECIPE = ("combined_listing_skus", "sub_item_info")
 PART = ("id", "sku_id", "seller_sku", "product_name", "original_price")
 
@@ -54,6 +55,17 @@ def _unit(item: Mapping[str, Any]) -> dict[str, Any]:
             {name: part[name] for name in PART if part.get(name)} for part in item["sub_item_info"]
         ]
     return unit
+
+
+def products_of_skus(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Seller SKU -> TikTok's product ("" where none is named), of all that has to be picked; bundles as their parts."""
+    found: dict[str, str] = {}
+    for item in facts.get("line_items", ()):
+        for one in item.get("combined_listing_skus") or (item,):
+            sku = str(one.get("seller_sku") or "")
+            found[sku] = found.get(sku) or str(one.get("product_id") or "")
+    found.pop("", None)
+    return found
 
 
 def with_recipes(raw: Mapping[str, Any], facts: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -32,6 +32,8 @@ LONGEST = timedelta(hours=1)
 """How long after the release an order may stay without a sign of it in Pipe17's figures."""
 A_MOMENT = timedelta(minutes=2)
 """How long after it was handed over a held order is the likely cause of a decrease."""
+LIKELIEST = 32
+"""So many orders are looked at for a choice of them that adds up."""
 _SKEW = timedelta(seconds=10)
 """How far Pipe17's clock may be behind ours."""
 _STANDINGS = frozenset(standing.value for standing in AWAITS_SHIPPING)
@@ -59,10 +61,22 @@ class Reservation:
         after_ms = version_ms - self.accepted_at_ms
         return -milliseconds(_SKEW) <= after_ms <= milliseconds(A_MOMENT)
 
+    def unlikely(self, version_ms: int) -> int:
+        """The lower, the likelier: released before the change; released after it, as far as our clock and the end of
+        our call can tell; only handed over."""
+        if self.released_at_ms is None:
+            return 2
+        return int(self.released_at_ms - version_ms > milliseconds(_SKEW))
+
 
 def taken_by(order: TikTokOrder) -> list[list[Any]]:
-    """[seller SKU, units] of what is still to be shipped, bundles as their parts; JSON for the order's row."""
+    """[seller SKU, units] of what we are still to ship, bundles as their parts; JSON for the order's row.
+
+    What the platform ships leaves warehouses of its own.
+    """
     found: Counter[str] = Counter()
+    if order.platform_fulfilled:
+        return []
     for unit in order.live_units:
         if unit.shipped:
             continue
@@ -87,6 +101,8 @@ def given_back(before: Mapping[str, Any] | None, payload: Mapping[str, Any], now
     if not _cancelled_in(facts):
         return set()
     order = read_order(facts)
+    if order.platform_fulfilled:
+        return set()
     if before is None and now_ms - order.update_time_ms > milliseconds(LONGEST):
         return set()
     news = _cancelled_in(facts) - _cancelled_in((before or {}).get("facts") or {})
@@ -99,9 +115,10 @@ def given_back(before: Mapping[str, Any] | None, payload: Mapping[str, Any], now
 
 
 def _cancelled_in(facts: Mapping[str, Any]) -> set[str]:
-    """Ids of the units that the facts of an order say are cancelled."""
+    """Ids of the units that an order's facts say are cancelled; of a cancelled order all, whatever its lines say."""
+    whole = str(facts.get("status", "")).upper() in CANCELLED
     units = facts.get("line_items", ())
-    return {str(unit.get("id")) for unit in units if unit.get("display_status") in CANCELLED}
+    return {str(unit.get("id")) for unit in units if whole or str(unit.get("display_status", "")).upper() in CANCELLED}
 
 
 def explained(
@@ -111,16 +128,34 @@ def explained(
 
     `decrease`: units by which the row shows less than the one before it. `order_id`, `quantity`: the Pipe17 order and
     the units that the row names as its last change. `version_ms`: when that was. `reserved`: in the order in which they
-    are served; orders that Pipe17 may ship are the likelier cause, and come before those that it only has.
+    are served. Orders that Pipe17 may ship are the likelier cause, and come before those that it only has; so do orders
+    whose units add up to what disappeared.
     """
     named = [one for one in reserved if order_id and one.remote_id == order_id]
     left = decrease - sum(one.units for one in named)
     if order_id and not named:
         left = decrease - abs(quantity)
-    found = list(named)
-    likely = sorted(reserved, key=lambda one: one.released_at_ms is None)
+    likely = [one for one in reserved if one not in named and one.units <= left and one.may_be_behind(version_ms)]
+    likely.sort(key=lambda one: one.unlikely(version_ms))
+    return named + (_adding_up(likely[:LIKELIEST], left) or _fitting(likely, left))
+
+
+def _adding_up(likely: Sequence[Reservation], units: int) -> list[Reservation]:
+    """The first of them that are so many units together; none where no choice of them is."""
+    sums: dict[int, tuple[Reservation, ...]] = {0: ()}
     for one in likely:
-        if one not in named and one.units <= left and one.may_be_behind(version_ms):
+        for known, chosen in list(sums.items()):
+            sums.setdefault(known + one.units, (*chosen, one))
+        if units in sums:
+            break
+    return list(sums.get(units, ()))
+
+
+def _fitting(likely: Sequence[Reservation], units: int) -> list[Reservation]:
+    """In their turn, those that fit into so many units."""
+    found = []
+    for one in likely:
+        if one.units <= units:
             found.append(one)
-            left -= one.units
+            units -= one.units
     return found

@@ -8,12 +8,13 @@ two calls instead of a hundred.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
 
 from daemon.apis.tiktok.client import IDS_IN_A_CALL, TikTok
+from daemon.core.recipes import WHOLE
 
 GATHER_S = 0.005
 """How long a batch stays open."""
@@ -43,7 +44,7 @@ class OrderReader:
             await anyio.sleep(GATHER_S)
             if self._batch is batch:
                 self._batch = {}
-            found = {str(order.get("id")): order for order in await self._tiktok.order_details(list(batch))}
+            found = {str(order.get("id")): order for order in await whole_orders(self._tiktok, list(batch))}
         except BaseException as error:
             if self._batch is batch:
                 self._batch = {}
@@ -52,6 +53,11 @@ class OrderReader:
         for order_id, answer in batch.items():
             if not answer.done():
                 answer.set_result(found.get(order_id))
+
+
+async def whole_orders(tiktok: TikTok, order_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Orders in detail, at most `IDS_IN_A_CALL`, each marked as such; those that TikTok does not show are left out."""
+    return [{**order, WHOLE: True} for order in await tiktok.order_details(order_ids)]
 
 
 def _fail(batch: Mapping[str, asyncio.Future[Mapping[str, Any] | None]], error: BaseException) -> None:

@@ -5,6 +5,8 @@
     of        some orders by id, for webhooks and `pull`
     now       one order as it is at this moment, with the recipes of its bundles
 
+Where stock is kept in step, orders of a search come with the recipes of their bundles, too (`recipes.py`).
+
 Every record comes with the deadline of its buyer's cancel request, where there is one (`buyer_requests.py`).
 """
 
@@ -23,7 +25,8 @@ from daemon.core.owed import MALFORMED, Asked, Change, Page, SetAside
 from daemon.core.reading import BadShape, required_text, seconds_as_ms
 from daemon.core.spans import milliseconds
 from daemon.flows.buyer_requests import BuyerRequests
-from daemon.flows.order_reader import OrderReader
+from daemon.flows.order_reader import OrderReader, whole_orders
+from daemon.flows.recipes import Problem, Recipes, Told
 
 OVERLAP = timedelta(minutes=10)
 """Read again at every fetch: the search index lags, and update times move while a page is read (contract 3.6)."""
@@ -36,12 +39,13 @@ BACKFILL_PAGE = 20
 class OrderSource:
     """Reads one shop's orders. Every method raises `ApiError`."""
 
-    def __init__(self, tiktok: TikTok, clock: Clock) -> None:
+    def __init__(self, tiktok: TikTok, clock: Clock, recipes: Recipes | None = None) -> None:
         self._tiktok = tiktok.at(Lane.ORDERS)
         self._late_tiktok = tiktok.at(Lane.RESYNC)
         self._orders = OrderReader(self._tiktok)
         self._late_orders = OrderReader(self._late_tiktok)
         self._requests = BuyerRequests(self._tiktok)
+        self._recipes = recipes
         self._clock = clock
 
     async def region(self) -> str:
@@ -50,6 +54,7 @@ class OrderSource:
 
     async def recent(self, start_ms: int) -> AsyncIterator[Page]:
         """What changed since `start_ms`; the cursor of the last page is where the next fetch starts."""
+        problem: Problem | None = None
         while True:
             now_ms = self._clock.now_ms()
             slice_end_ms = start_ms + milliseconds(SLICE)
@@ -57,29 +62,39 @@ class OrderSource:
             async for page in self._window(
                 self._tiktok, start_ms - milliseconds(OVERLAP), end_ms, str(end_ms or now_ms)
             ):
-                yield page
+                told = await self._told(page, self._tiktok, problem)
+                problem = told.problem
+                yield told.page if problem is None else replace(told.page, cursor=None)
             if end_ms is None:
-                return
+                break
             start_ms = end_ms
+        if problem is not None:
+            raise problem
 
     async def past(self, since_ms: int, start_ms: int, end_ms: int | None) -> AsyncIterator[Page]:
         """Orders changed in [start, end), wanted when they were made since `since_ms`."""
         asked = Asked(since_ms, hurry=False)
         cursor = str(end_ms or self._clock.now_ms())
         async for page in self._window(self._late_tiktok, start_ms, end_ms, cursor, BACKFILL_PAGE):
+            told = await self._told(page, self._late_tiktok)
+            if told.problem is not None:
+                raise told.problem
             # by when they were asked for: their own time would put them in front of those of the present
             now_ms = self._clock.now_ms()
-            found = (replace(change, asked=asked, changed_at_ms=now_ms) for change in page.changes)
-            yield replace(page, changes=tuple(found))
+            found = (replace(change, asked=asked, changed_at_ms=now_ms) for change in told.page.changes)
+            yield replace(told.page, changes=tuple(found))
 
     async def of(self, order_ids: Sequence[str]) -> Page:
         """These orders; unknown ones are left out."""
-        return page_of(await self._requests.told(await self._tiktok.order_details(order_ids)), None)
+        return page_of(await self._requests.told(await whole_orders(self._tiktok, order_ids)), None)
 
     async def now(self, order_id: str, *, late: bool) -> Mapping[str, Any] | None:
         """The order as it is now, None when TikTok shows none by this id. `late`: behind what happens now."""
         raw = await (self._late_orders if late else self._orders).read(order_id)
         return None if raw is None else (await self._requests.told([raw]))[0]
+
+    async def _told(self, page: Page, tiktok: TikTok, problem: Problem | None = None) -> Told:
+        return Told(page) if self._recipes is None else await self._recipes.told(page, tiktok, problem)
 
     async def _window(
         self, tiktok: TikTok, start_ms: int, end_ms: int | None, cursor: str, page_size: int = LARGEST_PAGE

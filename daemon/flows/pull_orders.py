@@ -18,7 +18,8 @@ The hold is a due time on the row. When it comes, `deliver` reads the order from
 routable, so an address changed in minute 59 is the one that is released, and an order cancelled in it is not.
 
 Deliver reads the order's detail, which has the recipes of bundles; search may leave them out, and then they are taken
-from what the row remembers. An order that Pipe17 has keeps its lines when ORDERS_VIRTUAL_BUNDLES changes.
+from what the row remembers, or read before the row is first stored (`recipes.py`). An order that Pipe17 has keeps its
+lines when ORDERS_VIRTUAL_BUNDLES changes.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ from daemon.core.owed import (
     Wanted,
 )
 from daemon.core.reading import seconds_as_ms
+from daemon.core.recipes import WHOLE
 from daemon.core.reservations import taken_by
 from daemon.core.shop_day import day_of
 from daemon.core.spans import milliseconds
@@ -66,6 +68,7 @@ from daemon.flows.flow import Attempt, Known
 from daemon.flows.order_source import OrderSource, update_ms
 from daemon.flows.order_writer import OrderWriter, Told, accepted_document, late_row
 from daemon.flows.ownership import Ownership
+from daemon.flows.recipes import Recipes
 
 NAME = "orders"
 GONE_RECHECK = timedelta(minutes=5)
@@ -88,12 +91,13 @@ class PullOrders:
         every: timedelta,
         ownership: Ownership,
         afterwards: FollowUpRules = NOTHING_FOLLOWS,
+        recipes: Recipes | None = None,
     ) -> None:
         self.every = every
         self.wanted_since_ms: int | None = None
         """The date of a running backfill: an order that moves on meanwhile, and so meets the poller first, is judged
         as the backfill would. Kept when that ends, because the search shows some changes late."""
-        self._orders = OrderSource(tiktok, clock)
+        self._orders = OrderSource(tiktok, clock, recipes)
         self._writer = OrderWriter(pipe17, clock, ownership)
         self._clock = clock
         self._rules = rules
@@ -275,6 +279,7 @@ def _payload(plan: OrderPlan, raw: Mapping[str, Any], row: Owed | None, since_ms
         "takes": taken_by(read_order(raw)),
         "since_ms": since_ms,
         ANSWER_DUE: raw.get(ANSWER_DUE),
+        WHOLE: bool(raw.get(WHOLE) or (row and row.payload.get(WHOLE))),
     }
 
 

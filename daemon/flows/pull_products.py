@@ -44,6 +44,7 @@ from daemon.core.spans import milliseconds
 from daemon.core.sweeps import Progress, halves, progress
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
+from daemon.flows import unlinked_orders
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
 from daemon.flows.product_reader import ProductReader
@@ -158,6 +159,7 @@ class PullProducts:
                 links.product_seen(tx, change.key, now_ms)
         for seller_sku, product_id in touched.items():
             if seller_sku:
+                unlinked_orders.linked(tx, seller_sku, now_ms)
                 _watch_duplicates(tx, seller_sku, product_id, now_ms)
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:

@@ -19,6 +19,13 @@ ORDERS: Mapping[str, Cure] = {
         "Set the seller SKU of the product in Seller Center, and correct the line of an order in Pipe17; it goes away "
         "with the next change of the product or the order.",
     ),
+    "sku_unlinked": Cure(
+        "An order has a seller SKU that no product read at TikTok carries: Pipe17 may not know the item, and its stock "
+        "is not kept in step.",
+        "Look for the product in Seller Center: was it deleted, or did its seller SKU change after the order? See that "
+        "Pipe17 has the item, correct the line there if not. It goes away by itself when a product has the SKU, and "
+        "when the order has left; else dismiss it.",
+    ),
     "status_unknown": Cure(
         "TikTok gives the order a status that this version does not know; it waits.",
         "Look the order up in Seller Center; install a newer version if there is one.",

@@ -70,6 +70,7 @@ class Demo:
         self.served: Served | None = None
         self.catalogue = DemoCatalogue(self.tiktok, self.pipe17, orders=orders, seed=seed)
         self.shelves = Shelves(self.tiktok, self.pipe17, self.catalogue.map)
+        self.catalogue.moved = self.shelves.look
         kill = self._kill_and_restart
         self.day = Day(self.tiktok, self.pipe17, self.catalogue, orders=orders, seed=seed, kill_and_restart=kill)
         self._folder = folder

@@ -13,7 +13,7 @@ no SKU but the bowl comes near to nothing, so any other 0 at TikTok is a mistake
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from daemon.sandbox.pipe17 import Pipe17Sandbox
 from daemon.sandbox.tiktok import TikTokSandbox
@@ -37,6 +37,8 @@ class DemoCatalogue:
     def __init__(self, tiktok: TikTokSandbox, pipe17: Pipe17Sandbox, *, orders: int, seed: int) -> None:
         self.moves = 0
         """Goods that came in or were sold by other channels."""
+        self.moved: Callable[[], None] = lambda: None
+        """Told of every move at once: on a busy machine the daemon may have pushed it before anybody else looks."""
         self._tiktok = tiktok
         self._pipe17 = pipe17
         self._rng = random.Random(f"stock-{seed}")
@@ -96,3 +98,4 @@ class DemoCatalogue:
     def _put(self, sku: str, on_hand: int, location: str) -> None:
         self.moves += 1
         self._pipe17.keeper.add_stock(sku, on_hand, location, "adjust")
+        self.moved()

@@ -136,10 +136,6 @@ class Day:
         await self._until(at)
         rng, tiktok = self._rng, self._tiktok
         units: list[str | UnitSpec] = [self._unit() for _ in range(rng.choice((1, 1, 1, 2, 3)))]
-        if (
-            fate in UNPAID_AT_FIRST
-        ):  # searches may leave out what a bundle is made of, and only paid orders are read whole
-            units = [rng.choice(SKUS) for _ in units]
         if fate is Fate.APART:
             units = [*rng.sample(SKUS, 3), rng.choice(SKUS)]
         paid = fate not in UNPAID_AT_FIRST

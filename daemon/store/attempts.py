@@ -6,6 +6,9 @@ with the result of the call remembered (the accepted fingerprint, the remote id)
 (`Done.follow_ups`) is staged here, too, in one transaction, so no crash comes between. A row that ends in the dark
 keeps the newer state until its look-up is over. "Newer" is judged by the source's clock: a fresh read made by the
 attempt itself may be younger than what was staged meanwhile, and then it wins; so it does when it says the same.
+
+What the other side accepted may be forgotten while a call is under way (`stock_accepted_forget`): nobody can tell
+whether the call came before or after what undid it, so its success does not count, and the row goes once more.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class _Ending:
 
     state: State
     version: int
+    sent_version: int
     staged: str | None
     staged_due_ms: int | None
     payload: str
@@ -63,7 +67,8 @@ def _finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> M
             return moved
     end = _now(tx, claimed)
     before = end.state
-    newer = _newer_waits(end, outcome)
+    forgotten = isinstance(outcome, Done) and end.sent_version != claimed.version
+    newer = forgotten or _newer_waits(end, outcome)
     match outcome:
         case Done():
             _done(tx, claimed, end, outcome, now_ms, newer=newer)
@@ -86,6 +91,8 @@ def _finish(tx: Tx, claimed: Owed, outcome: Outcome | Settled, now_ms: int) -> M
             end.remote_id = outcome.remote_id or end.remote_id
         case Refused():
             _refuse(tx, claimed, end, Finding(outcome.code, outcome.text, outcome.deadline_at_ms), now_ms)
+    if forgotten:
+        end.accepted_digest = ""
     return _write(tx, claimed, before, end, now_ms, newer=newer)
 
 
@@ -124,7 +131,8 @@ def fail(
 def _accepted(tx: Tx, claimed: Owed, done: Done, now_ms: int) -> Moved | None:
     """What `_done` and `_write` come to in the commonest case, without reading the row; None when it is another case.
 
-    The statement asks for itself whether the row is still as it was claimed: no newer state, no open exception.
+    The statement asks for itself whether the row is still as it was claimed: no newer state, nothing forgotten, no open
+    exception.
     """
     settled = claimed.state is State.UNKNOWN
     before, event = (State.UNKNOWN, Event.FOUND) if settled else (State.SENDING, Event.DELIVERED)

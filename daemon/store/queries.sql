@@ -14,7 +14,7 @@ SELECT id, flow, key, group_key, state, version, payload, digest, accepted_diges
 FROM outbox WHERE flow = ? AND key = ?;
 
 -- name: outbox_now
-SELECT state, version, staged, staged_due_ms, payload, digest, accepted_digest, remote_id, source_version, result, attempts,
+SELECT state, version, sent_version, staged, staged_due_ms, payload, digest, accepted_digest, remote_id, source_version, result, attempts,
     flagged, code
 FROM outbox WHERE id = ?;
 
@@ -104,7 +104,8 @@ UPDATE outbox SET
     state = ?, busy = 0, payload = COALESCE(?, payload), digest = ?, accepted_digest = ?, remote_id = ?,
     source_version = CASE WHEN source_version < ? THEN ? ELSE source_version END, result = COALESCE(?, result),
     attempts = 0, code = '', reason = ?, updated_at_ms = ?, finished_at_ms = ?
-WHERE id = ? AND state = ? AND version = ? AND busy = 1 AND flagged = 0 AND staged IS NULL AND due_at_ms IS NULL;
+WHERE id = ? AND state = ? AND version = ? AND sent_version = version AND busy = 1 AND flagged = 0 AND staged IS NULL
+    AND due_at_ms IS NULL;
 
 -- The end of an attempt, whatever it was.
 -- name: outbox_finish
@@ -596,9 +597,13 @@ UPDATE reservations SET counted = 1 WHERE order_id = ? AND sku = ?;
 -- name: reservations_unexplained
 SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS NOT NULL AND released_at_ms < ? LIMIT ?;
 
--- TikTok has another stock of a SKU than the one it accepted from us: whatever is worked out next is sent.
+-- TikTok has another stock of a SKU than the one it accepted from us: whatever is worked out next is sent. What is under
+-- way may have come before that or after it, so its success does not count: `sent_version` of no version makes it go once
+-- more (store/attempts.py).
 -- name: stock_accepted_forget
-UPDATE outbox SET accepted_digest = '', digest = '' WHERE flow = ? AND key = ? AND state IN ('done', 'sending', 'unknown');
+UPDATE outbox SET accepted_digest = '', digest = CASE WHEN busy = 1 THEN digest ELSE '' END,
+    sent_version = CASE WHEN busy = 1 THEN -1 ELSE sent_version END
+WHERE flow = ? AND key = ? AND state IN ('done', 'sending', 'unknown');
 
 -- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
 -- name: resync_again
@@ -647,3 +652,28 @@ SELECT min(at_ms), count(*) FROM pushed WHERE at_ms >= ? AND at_ms < ? GROUP BY 
 
 -- name: pushed_expire
 DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);
+
+-- Whether any SKU at TikTok carries this seller SKU, or did.
+-- name: link_known
+SELECT 1 FROM links WHERE seller_sku = ? LIMIT 1;
+
+-- name: unlinked_of_order
+SELECT sku, due_at_ms FROM unlinked WHERE order_id = ? ORDER BY sku;
+
+-- name: unlinked_orders
+SELECT order_id FROM unlinked WHERE sku = ?;
+
+-- name: unlinked_waits
+SELECT 1 FROM unlinked WHERE sku = ? AND due_at_ms IS NOT NULL LIMIT 1;
+
+-- name: unlinked_put
+INSERT INTO unlinked (order_id, sku, due_at_ms) VALUES (?, ?, ?) ON CONFLICT (order_id, sku) DO NOTHING;
+
+-- name: unlinked_drop
+DELETE FROM unlinked WHERE order_id = ? AND sku = ?;
+
+-- name: unlinked_due
+SELECT DISTINCT order_id FROM unlinked WHERE due_at_ms <= ? LIMIT ?;
+
+-- name: unlinked_told
+UPDATE unlinked SET due_at_ms = NULL WHERE order_id = ? AND due_at_ms <= ?;

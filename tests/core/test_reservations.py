@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from test_bundles import bundle
 from daemon.core.order_facts import facts_of
 from daemon.core.reservations import Reservation, explained, given_back, taken_by, units_taken
 
+BY_TIKTOK = "FULFILLMENT_BY_TIKTOK"
 NOW = 1_767_218_400_000
 
 
@@ -102,6 +104,27 @@ def test_an_order_that_may_ship_is_a_likelier_cause_than_one_that_is_held() -> N
     assert ids(explained([just_made, released("1", 2)], 1, "", 0, NOW)) == ["2"]
 
 
+def test_what_adds_up_is_likelier_than_what_comes_first() -> None:
+    reserved = [released("1"), released("2", 2), released("3", 4)]
+    assert ids(explained(reserved, 2, "", 0, NOW)) == ["2"], "not the first, and then nothing that fits"
+    assert ids(explained(reserved, 5, "", 0, NOW)) == ["1", "3"]
+    assert ids(explained(reserved, 9, "", 0, NOW)) == ["1", "2", "3"], "somebody else took the rest"
+
+
+def test_an_order_released_after_the_change_is_a_less_likely_cause() -> None:
+    later = held("1", remote_id="r-1", accepted_at_ms=NOW - 9_000_000, released_at_ms=NOW + 30_000)
+    assert ids(explained([later, released("2")], 1, "", 0, NOW)) == ["2"]
+    assert ids(explained([later], 1, "", 0, NOW)) == ["1"], "its answer was late, perhaps"
+
+
+@given(st.lists(st.integers(1, 4), max_size=8), st.integers(0, 20))
+def test_units_that_add_up_are_counted_whenever_some_do(units: list[int], decrease: int) -> None:
+    reserved = [released(str(at), count) for at, count in enumerate(units)]
+    sums = {sum(some) for size in range(len(units) + 1) for some in itertools.combinations(units, size)}
+    counted = sum(one.units for one in explained(reserved, decrease, "", 0, NOW))
+    assert counted == decrease or decrease not in sums
+
+
 def row_of(*units: dict[str, Any], updated_s: int = NOW // 1000) -> dict[str, Any]:
     return {"facts": facts_of(dict(order(*units).raw) | {"update_time": updated_s})}
 
@@ -115,3 +138,19 @@ def test_units_that_were_cancelled_since_are_given_back_and_bundles_as_their_par
     assert given_back(None, before, NOW) == {"C"}
     assert given_back(None, before, NOW + 3_700_000) == set(), "long ago: whatever was published since has it"
     assert given_back(None, {"standing": "held"}, NOW) == set()
+
+
+def test_a_cancelled_order_gives_everything_back_whatever_its_lines_say() -> None:
+    before, after = (
+        row_of(raw_unit("1", "A"), raw_unit("2", "B", display_status="cancelled")),
+        row_of(raw_unit("1", "A")),
+    )
+    assert given_back(None, before, NOW) == {"B"}
+    after["facts"] |= {"status": "CANCELLED"}
+    assert given_back(before, after, NOW) == {"A"}
+
+
+def test_what_the_platform_ships_takes_nothing_of_ours_and_gives_nothing_back() -> None:
+    theirs = order(raw_unit("1", "A", display_status="CANCELLED"), raw_unit("2", "B"), fulfillment_type=BY_TIKTOK)
+    assert taken_by(theirs) == []
+    assert given_back(None, {"facts": facts_of(dict(theirs.raw) | {"update_time": NOW // 1000})}, NOW) == set()

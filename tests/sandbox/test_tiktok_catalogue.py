@@ -164,6 +164,8 @@ def test_orders_commit_shipping_removes_and_cancelling_gives_back() -> None:
     assert levels() == (1, 2)
     assert shop.mark(bundle) == 0
     assert levels() == (1, 0)
+    shop.sandbox.place_order(("A",), fulfillment_type="FULFILLMENT_BY_TIKTOK")
+    assert levels() == (1, 0), "the platform ships from warehouses of its own"
     shop.sandbox.place_order(("A", "A"))
     assert levels() == (0, 2)
     assert shop.sandbox.stock.oversold[SKU] == 1

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from daemon.sandbox.compare import Rules, compare
 from tests.sim import catalogue, kinds
-from tests.sim.afterwards import talk_violations
+from tests.sim.afterwards import EXCUSES_NOTHING, excused_orders, talk_violations
 from tests.sim.day import Diary
 from tests.sim.day_cancels import LINE_MARKETS
 from tests.sim.invariants_cancels import cancellation_violations
@@ -65,7 +65,7 @@ def violations(world: World, diary: Diary, *, hold: timedelta = timedelta(hours=
 
 
 def _sides_agree(world: World, diary: Diary, store: sqlite3.Connection, hold: timedelta) -> list[str]:
-    excused = {row[0] for row in store.execute("SELECT group_key FROM exceptions WHERE closed_at_ms IS NULL")}
+    excused = excused_orders(store)
     rules = Rules(hold=hold, excused=excused)
     now_ms = world.truth.now_ms()
     differences = compare(world.tiktok.book.orders, world.tiktok.book.packages, world.pipe17, now_ms, rules)
@@ -90,7 +90,15 @@ def _unexplained(world: World, diary: Diary, store: sqlite3.Connection) -> list[
         if code not in expected
         and code not in diary.shelf.expected.get(order_id, ())
         and not (code == "cancel_refused" and order_id in refusable)
+        and not (code == EXCUSES_NOTHING and _unlisted(world, order_id))
     ]
+
+
+def _unlisted(world: World, order_id: str) -> bool:
+    """Whether the order has something that the shop does not list."""
+    units = world.tiktok.order(order_id).units
+    skus = {str(part["seller_sku"]) for unit in units for part in unit.recipe} | {unit.seller_sku for unit in units}
+    return not all(world.tiktok.catalogue.by_seller_sku(sku) for sku in skus)
 
 
 def _nothing_twice(world: World) -> list[str]:

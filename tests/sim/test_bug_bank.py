@@ -14,6 +14,7 @@ from tests.sim import (
     mutants_orders,
     mutants_shipping,
     mutants_stock,
+    mutants_taken,
 )
 from tests.sim.bug_bank import Mutant
 
@@ -25,6 +26,7 @@ MUTANTS = (
     *mutants_cancellations.MUTANTS,
     *mutants_messages.MUTANTS,
     *mutants_stock.MUTANTS,
+    *mutants_taken.MUTANTS,
 )
 
 pytestmark = pytest.mark.sim

@@ -24,6 +24,7 @@ from daemon.sandbox.tiktok.shapes import Ask, Refused, bad
 from daemon.sandbox.tiktok.webhooks import Webhooks
 
 MOST_UNITS = 999_999
+SELLER_SHIPS = "FULFILLMENT_BY_SELLER"
 MOST_PRODUCTS, MOST_SKUS = 100, 600
 
 
@@ -163,7 +164,9 @@ class Stock:
         return replace(spec, sku_id=known[0].id, product_id=spec.product_id or known[0].product_id)
 
     def reserve(self, order: Order, now_ms: int) -> None:
-        """An order was placed: its units are committed."""
+        """An order was placed: its units are committed. What the platform ships leaves warehouses of its own."""
+        if order.fulfillment_type != SELLER_SHIPS:
+            return
         for unit in order.units:
             taken = [self._take(sku, count, order.warehouse_id, now_ms) for sku, count in self._parts(unit)]
             if taken:

@@ -19,7 +19,7 @@ from daemon.core.marks import Mark  # noqa: E402
 from daemon.core.owed import Done, Refused  # noqa: E402
 from daemon.core.stock_rows import StockRow  # noqa: E402
 from daemon.core.verdicts import Unknown  # noqa: E402
-from daemon.store import cursors, facts, hints, journal, levels, links, marks, outbox, reservations  # noqa: E402
+from daemon.store import cursors, facts, hints, journal, levels, links, marks, outbox, reservations, unlinked  # noqa: E402
 from daemon.store.database import Tx  # noqa: E402
 from daemon.store.migrate import migrations  # noqa: E402
 
@@ -57,6 +57,7 @@ def _rest(tx: Tx) -> None:
     levels.put(tx, StockRow("MUG-BLUE", "5ad3709be8c41f26", 118, 6, 0, 0, NOW_MS, "", 0), 1, NOW_MS)
     marks.put(tx, Mark("MUG-BLUE", preowned=True, buffer_units=1), NOW_MS)
     reservations.take(tx, "held", {"MUG-BLUE": 2}, first=True)
+    unlinked.put(tx, "held", "MUG-GREEN", NOW_MS)
     tx.run("stock_zeroed_put", ("17291", NOW_MS))
     tx.run("pushed_add", ("17291", NOW_MS, "", '{"7068":5}'))
     tx.run("stock_doubtful_put", ("17291",))
