@@ -621,3 +621,28 @@ SELECT min(at_ms), count(*) FROM pushed GROUP BY at_ms / 3600000 ORDER BY 1 DESC
 
 -- name: pushed_expire
 DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);
+
+-- An update of this SKU got no answer; a later one that gets none begins the wait anew.
+-- name: stock_unanswered_put
+INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUES (?, ?, ?, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    version = excluded.version, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms;
+
+-- The same where nobody knows what the call carried, but for a row that is still as it was when its call got none.
+-- name: stock_unanswered_unknown
+INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUES (?, 0, ?, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    version = 0, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms
+WHERE stock_unanswered.version <> ?;
+
+-- name: stock_quiet_until
+SELECT quiet_until_ms FROM stock_unanswered WHERE sku_id = ? AND quiet_until_ms > ? AND version <> ?;
+
+-- name: stock_looks_due
+SELECT sku_id, look_at_ms FROM stock_unanswered WHERE look_at_ms <= ? ORDER BY look_at_ms LIMIT ?;
+
+-- name: stock_next_look
+SELECT min(look_at_ms) FROM stock_unanswered;
+
+-- name: stock_looked
+DELETE FROM stock_unanswered WHERE sku_id = ? AND look_at_ms = ?;

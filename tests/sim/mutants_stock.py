@@ -9,9 +9,10 @@ from typing import Any
 from unittest import mock
 
 from daemon.core.stock_rows import StockRow
-from daemon.flows import resync_standing
+from daemon.flows import resync_standing, stock_unanswered
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
+from daemon.flows.stock_unanswered import SecondLooks
 from daemon.store import facts, levels, links, reservations
 from daemon.store.database import Tx
 from tests.sim import scenarios_stock as worlds
@@ -153,6 +154,24 @@ def _units_kept_for_ever() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _next_call_at_once() -> Iterator[None]:
+    """After a call without an answer the next one leaves as soon as the look-up has said that TikTok has it not."""
+    with mock.patch.object(stock_unanswered, "quiet_until_ms", return_value=None):
+        yield
+
+
+@contextmanager
+def _never_looked_again() -> Iterator[None]:
+    """What the look-up said of a call without an answer is believed for good."""
+
+    async def look(self: SecondLooks) -> bool:
+        return False
+
+    with mock.patch.object(SecondLooks, "_look", look):
+        yield
+
+
 NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in range(4))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
@@ -164,6 +183,12 @@ ZERO: tuple[Scenario, ...] = (lambda: worlds.a_source_that_zeroes_everything(1.0
 
 MUTANTS = (
     Mutant("absent is zero", _absent_is_zero, NASTY),
+    Mutant(
+        "a newer level overtakes a call without an answer",
+        _next_call_at_once,
+        (lambda: worlds.calls_that_land_late(29),),
+    ),
+    Mutant("a look-up is believed for good", _never_looked_again, (lambda: worlds.calls_that_land_late(200),)),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),
     Mutant("every start asks for a resync", _every_start_asks, (worlds.a_crash_loop_in_a_resync,)),

@@ -46,6 +46,11 @@ def test_an_answer_that_comes_late_sets_nothing_back() -> None:
     assert worlds.an_answer_that_comes_late() == []
 
 
+@pytest.mark.parametrize("late_s", [8.0, 29.0, 200.0])
+def test_calls_that_land_late_set_nothing_back_or_not_for_good(late_s: float) -> None:
+    assert worlds.calls_that_land_late(late_s) == []
+
+
 @pytest.mark.parametrize("slices", [1, 2, 5])
 @pytest.mark.parametrize("share", [0.2, 0.4, 1.0])
 def test_a_catalogue_that_goes_to_zero_is_held_until_a_person_approves(share: float, slices: int) -> None:
