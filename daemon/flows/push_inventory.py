@@ -46,7 +46,7 @@ from daemon.flows.ownership import Ownership
 from daemon.flows.stock_marks import MarksReader
 from daemon.flows.stock_plan import Planner
 from daemon.flows.stock_reader import NAME as NAME
-from daemon.flows.stock_reader import StockReader
+from daemon.flows.stock_reader import StockReader, sight
 from daemon.flows.stock_refusals import NOT_LIVE, OF_ONE_SKU, Refusals
 from daemon.flows.stock_wanted import PREOWNED, RESYNCED, ROWS, done, settled
 from daemon.store import links
@@ -79,8 +79,9 @@ class PushInventory:
         self.rules = rules
         self.reader = StockReader(database, clock, rules)
         self.marks = MarksReader(database, clock, ownership)
-        self.reading = False
-        """A reading of the source is under way; what it marks is judged when it has ended."""
+        self.reading_since_ms: int | None = None
+        """When the reading of the source that is under way began, or its part; what it marks is judged at the end.
+        0 where nothing of Pipe17 is known for certain: everything waits for what the reading will tell."""
         self.bell = Signal()
         """Rung when SKUs were marked; the judge listens."""
         self.fresh = max(3 * every, timedelta(minutes=5))
@@ -94,19 +95,24 @@ class PushInventory:
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         now_ms, problem = self._clock.now_ms(), None
-        self.reading = True
+        certain = await self._database.write(lambda tx: sight(tx).certain(now_ms, self.fresh))
+        self.reading_since_ms = now_ms if certain else 0
         try:
             try:
                 await self.marks.changed(self._pipe17)
             except (ApiError, BadShape) as error:
                 problem = error
-            complete = await self.reader.changed(self._pipe17, cursor)
+            complete = await self.reader.changed(self._pipe17, cursor, self._part_read)
         finally:
-            self.reading = False
+            self.reading_since_ms = None
             self.bell.ring()
         yield Page((), cursor=str(now_ms) if complete else None)
         if problem is not None:
             raise problem
+
+    def _part_read(self) -> None:
+        self.reading_since_ms = self._clock.now_ms()
+        self.bell.ring()
 
     async def read(self, keys: Sequence[str]) -> Page:
         """`keys`: SKUs of Pipe17, or ids of its rows behind `ROW`."""

@@ -11,7 +11,7 @@ full is not believed: one more is asked for. Nothing that is absent is ever take
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,6 +30,8 @@ from daemon.store.database import Database, Tx
 from daemon.store.levels import Cause
 
 OVERLAP = timedelta(minutes=5)
+PART = timedelta(minutes=2)
+"""A reading that takes longer is judged in parts, so that no change waits for the end of it."""
 COUNT = 500
 """Rows of a page; a server that allows fewer sends fewer."""
 SKUS_IN_A_CALL = 50
@@ -70,8 +72,10 @@ class StockReader:
         self._clock = clock
         self._rules = rules
 
-    async def changed(self, pipe17: Pipe17, cursor: str | None) -> bool:
+    async def changed(self, pipe17: Pipe17, cursor: str | None, part_read: Callable[[], None]) -> bool:
         """Read what changed since `cursor` (None: everything); raises what the reading raises.
+
+        `part_read` is called every `PART` of a long reading, when the SKUs it has shown so far are known as a whole.
 
         False when nothing came and that is not known to be so: everything was asked for, or Pipe17 does not show a SKU
         either that it had before. It is asked for again.
@@ -80,10 +84,14 @@ class StockReader:
         since_ms = None if cursor is None else max(int(cursor) - milliseconds(OVERLAP), 0)
         try:
             several: set[str] = set()
-            shown = 0
+            shown, part_ms = 0, now_ms
             async for rows in self.pages(pipe17, since_ms):
                 several |= await self.store(rows)
                 shown += len(rows)
+                if since_ms is not None and self._clock.now_ms() - part_ms >= milliseconds(PART):
+                    await self.whole(pipe17, sorted(several))
+                    part_read()
+                    several, part_ms = set(), self._clock.now_ms()
             if since_ms is None and not shown:
                 await self._database.write(lambda tx: _nothing(tx, now_ms))
                 return False

@@ -479,10 +479,11 @@ INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect) VALUES (?
 ON CONFLICT (sku_id) DO UPDATE SET changed_at_ms = excluded.changed_at_ms, cause = excluded.cause, held = 0, effect = '';
 
 -- name: stock_unweighed
-SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' ORDER BY changed_at_ms LIMIT ?;
+SELECT sku_id FROM stock_changes WHERE held = 0 AND effect = '' AND changed_at_ms <= ? ORDER BY changed_at_ms LIMIT ?;
 
 -- name: stock_unweighed_of_orders
-SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' AND cause = 'order' ORDER BY changed_at_ms LIMIT ?;
+SELECT sku_id FROM stock_changes WHERE held = 0 AND effect = '' AND changed_at_ms > ? AND cause = 'order'
+ORDER BY changed_at_ms LIMIT ?;
 
 -- name: stock_weighed
 UPDATE stock_changes SET effect = ?, before_units = ?, after_units = ? WHERE sku_id = ?;
