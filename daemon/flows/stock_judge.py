@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ from daemon.core.links import Kind
 from daemon.core.owed import Change
 from daemon.core.spans import milliseconds
 from daemon.core.stock import Publish
-from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objection
+from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, few, objection
 from daemon.flows import stock_alarms, stock_places
 from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
@@ -131,12 +131,14 @@ class StockJudge:
         for held, effect, items in tx.all("stock_effects"):
             counts[held, effect] += items
         tripped = facts.get(tx, FACT)
-        harmful = sum(counts[held, effect] for held in (0, 1) for effect in (Effect.ZEROED, Effect.WILD))
-        if not harmful and not tripped:
+        zeroed, wild = (counts[0, effect] + counts[1, effect] for effect in (Effect.ZEROED, Effect.WILD))
+        if not zeroed + wild and not tripped:
             return _Pass()
-        zeroed = counts[0, Effect.ZEROED] + counts[1, Effect.ZEROED]
         lately = int(tx.one("stock_zeroed_count", (now_ms - milliseconds(WINDOW),))[0])
-        counted = Counted(links.count(tx), zeroed + (lately if zeroed else 0), counts[0, "wild"] + counts[1, "wild"])
+        counted = Counted(0, zeroed + (lately if zeroed else 0), wild)
+        if few(counted) and not tripped:
+            return _Pass()
+        counted = replace(counted, linked=links.settable(tx, self._flow.rules.skus))
         text, unweighed = objection(counted, self._guard), counts[0, ""]
         if not text and not tripped:
             return _Pass()
@@ -196,7 +198,7 @@ class StockJudge:
                 continue
             tx.run("stock_settled", (sku_id,))
             if worked is not None:
-                move = stage(tx, self._flow, worked, known, changed_at_ms, now_ms)
+                move = stage(tx, self._flow, worked, known, changed_at_ms, now_ms, counts=effect != APPROVED)
                 found.moved += [] if move is None else [move]
         found.more = found.more or len(weighed) == AT_ONCE
         return found
@@ -209,11 +211,16 @@ def stage(
     known: StoredRows,
     changed_at_ms: int,
     now_ms: int,
+    *,
+    counts: bool,
 ) -> Moved | None:
-    """Make a row of what was worked out for a SKU; None when it asks for nothing."""
+    """Make a row of what was worked out for a SKU; None when it asks for nothing.
+
+    `counts`: should it go to zero, the guard remembers it; what a person let pass it does not.
+    """
     link, plan = worked.link, worked.plan
     before, after, effect = _weight(worked)
-    if effect is Effect.ZEROED:
+    if effect is Effect.ZEROED and counts:
         tx.run("stock_zeroed_put", (link.sku_id, now_ms))
     elif after:
         tx.run("stock_zeroed_drop", (link.sku_id,))

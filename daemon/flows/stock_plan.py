@@ -64,7 +64,7 @@ class Planner:
         had = dict(link.warehouses) if pushed is None else pushed
         # what lies in a closed warehouse is not sold: leaving it out takes nothing to zero
         before = {place: units for place, units in had.items() if place not in self._closed}
-        shelf = shelf_of([place for place, _ in link.warehouses if place not in self._closed], self._default)
+        shelf = shelf_of(self.shelf(link), self._default)
         confirmed_ms = self.sight.confirmed_at_ms
         rows = levels.of_sku(self._tx, link.seller_sku)
         figures = [one.figures(certain=self._certain, confirmed_at_ms=confirmed_ms or 0) for one in rows]
@@ -79,6 +79,10 @@ class Planner:
             blind=confirmed_ms is None or not self._marks_known,
         )
         return WorkedOut(link, plan, before)
+
+    def shelf(self, link: Link) -> list[str]:
+        """The warehouses that TikTok keeps a SKU in and that may be written to."""
+        return [place for place, _ in link.warehouses if place not in self._closed]
 
     def why_not(self, link: Link) -> str:
         """Why the stock of a SKU is not ours to set at all, "" when it is."""

@@ -383,6 +383,9 @@ FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?;
 -- name: links_count
 SELECT count(*) FROM links WHERE gone_at_ms IS NULL;
 
+-- name: links_settable_count
+SELECT count(*) FROM links WHERE gone_at_ms IS NULL AND kind IN ('normal', 'preowned') AND seller_sku <> '';
+
 -- name: link_put
 INSERT INTO links (
     sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms, updated_at_ms
@@ -574,6 +577,10 @@ SELECT order_id, sku FROM reservations WHERE counted = 0 AND released_at_ms IS N
 -- TikTok has another stock of a SKU than the one it accepted from us: whatever is worked out next is sent.
 -- name: stock_accepted_forget
 UPDATE outbox SET accepted_digest = '', digest = '' WHERE flow = ? AND key = ? AND state IN ('done', 'sending', 'unknown');
+
+-- A resync ends what a rollback has asked for.
+-- name: resync_rolled_back
+SELECT key FROM outbox WHERE flow = ? AND key > ? AND key <= ? AND state <> 'dropped' AND payload LIKE '%"rolled_back":true%';
 
 -- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
 -- name: resync_again

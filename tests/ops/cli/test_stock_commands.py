@@ -67,7 +67,8 @@ def test_what_is_held_is_shown_and_let_pass(command: Command, in_store: Callable
     assert command("approve").status == 1
 
 
-def test_the_way_back(command: Command, in_store: Callable[..., Any]) -> None:
+def test_the_way_back(command: Command, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_RETENTION", "3650d")
     assert command("rollback").out.strip() == "no stock was pushed yet"
     in_store(pushed)
     listed = command("rollback", "--json").json["snapshots"]
@@ -78,7 +79,8 @@ def test_the_way_back(command: Command, in_store: Callable[..., Any]) -> None:
     assert ran.out.startswith("1 SKUs get what they had at ")
     row = in_store(lambda tx: outbox.find(tx, "inventory", "17291"))
     assert (row.state, row.payload["levels"]) == ("ready", {"W1": 7})
-    assert command("rollback", "sometime").status == 2
+    for nonsense in ("sometime", "2999-01-01", "2001-01-01"):
+        assert command("rollback", nonsense).status == 2
 
 
 def test_what_is_switched_off_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +112,7 @@ def test_a_running_daemon_is_asked(
     in_store(lambda tx: facts.put(tx, "resync", {"phase": "done", "percent": 100, "by": ""}, AT_MS))
     assert command("resync", "inventory", "--wait").out.splitlines()[0] == "started"
     assert command("approve").status == 0
-    assert "1 SKUs had nothing from here before" in command("rollback", "2h").out
+    assert "1 SKUs stay as they are" in command("rollback", "2h").out
     assert asked == [
         ("/api/resync", {"flow": "inventory"}),
         ("/api/approve", {"flow": "inventory"}),
