@@ -21,7 +21,7 @@ from daemon.core.owed import Change, Done, Outcome, Owed, Settled, Wanted
 from daemon.core.stock import StockRules
 from daemon.flows.engine import StoredRows
 from daemon.flows.poller import stage_change
-from daemon.flows.stock_plan import Planner, accepted
+from daemon.flows.stock_plan import Planner, accepted, not_ours
 from daemon.flows.stock_reader import NAME
 from daemon.flows.stock_wanted import ROWS
 from daemon.store import links
@@ -69,7 +69,7 @@ def roll_back(tx: Tx, rules: StockRules, to_ms: int, after: str, now_ms: int) ->
         if (
             link is None
             or link.kind is Kind.PREOWNED
-            or planner.why_not(link)
+            or not_ours(link, rules)
             or set(levels) != set(planner.shelf(link))
         ):
             alone += 1

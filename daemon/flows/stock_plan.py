@@ -57,7 +57,7 @@ class Planner:
 
     def work_out(self, link: Link, row: Owed | None) -> WorkedOut:
         """`row`: what was sent for this SKU before."""
-        drop = self.why_not(link)
+        drop = not_ours(link, self._rules)
         if drop:
             return WorkedOut(link, drop=drop)
         pushed = accepted(row)
@@ -84,19 +84,20 @@ class Planner:
         """The warehouses that TikTok keeps a SKU in and that may be written to."""
         return [place for place, _ in link.warehouses if place not in self._closed]
 
-    def why_not(self, link: Link) -> str:
-        """Why the stock of a SKU is not ours to set at all, "" when it is."""
-        if link.gone_at_ms is not None:
-            return "TikTok no longer has this SKU"
-        if not link.seller_sku:
-            return "it has no seller SKU"
-        if not self._rules.chooses(link.seller_sku):
-            return "it is not in INVENTORY_SKUS"
-        if link.kind not in (Kind.NORMAL, Kind.PREOWNED):
-            return NOT_OURS[link.kind]
-        if link.status not in WRITABLE and link.kind is not Kind.PREOWNED:
-            return f"TikTok takes no stock while its product is {link.status or 'in no status'}"
-        return ""
+
+def not_ours(link: Link, rules: StockRules) -> str:
+    """Why the stock of a SKU is not ours to set at all, "" when it is."""
+    if link.gone_at_ms is not None:
+        return "TikTok no longer has this SKU"
+    if not link.seller_sku:
+        return "it has no seller SKU"
+    if not rules.chooses(link.seller_sku):
+        return "it is not in INVENTORY_SKUS"
+    if link.kind not in (Kind.NORMAL, Kind.PREOWNED):
+        return NOT_OURS[link.kind]
+    if link.status not in WRITABLE and link.kind is not Kind.PREOWNED:
+        return f"TikTok takes no stock while its product is {link.status or 'in no status'}"
+    return ""
 
 
 NOT_OURS = {

@@ -61,7 +61,7 @@ def backlog(args: argparse.Namespace) -> int:
     cells = [
         (
             row["flow"],
-            row["key"],
+            " ".join(part for part in (row["key"], row.get("sku")) if part),
             row["state"],
             times.span(now_ms - row["changed_at_ms"]),
             _next(row["state"], row["due_at_ms"], now_ms),
@@ -92,10 +92,9 @@ def exceptions(args: argparse.Namespace) -> int:
             print()
         times_text = f", seen {row['times']} times" if row["times"] > 1 else ""
         print(f"{row['flow']} {row['key']}  {row['code']}  {times.since(row['opened_at_ms'], now_ms)}{times_text}")
-        about = row["order"] if row["order"] not in (row["key"], row["flow"]) else ""
         attempt = _next(row["state"], row["next_attempt_at_ms"], now_ms) if row["state"] else ""
         lines = [
-            ("  order", about),
+            *((f"  {name}", row[name]) for name in reports.PART_OF if row.get(name)),
             ("  what", row["detail"]),
             ("  cure", row["cure"]),
             ("  next", attempt or "when a person acts, or the record changes"),

@@ -246,6 +246,7 @@ class Pipe17Sandbox:
             "orders": {row.document["extOrderId"]: row.document["status"] for row in self.books.orders},
             "shipments": {row.id: [row.document["extOrderId"], row.document["status"]] for row in self.books.shipments},
             "fulfillments": {row.id: row.document["extOrderId"] for row in self.books.fulfillments},
+            "stock": self.books.stock.by_sku(),
             "webhooks": {document["webhookId"]: document["topics"] for document in self.hooks.registered.values()},
         }
 
