@@ -59,7 +59,7 @@ def lost(tx: Tx, rows: Sequence[Owed], now_ms: int) -> None:
 def looked_up(tx: Tx, rows: Sequence[Owed], now_ms: int) -> None:
     """These rows were looked up. Where a newer level waits in a row, or a crash cut the call off, its end is now."""
     due = _due(now_ms)
-    tx.each("stock_unanswered_unknown", [(row.key, *due, row.version) for row in rows])
+    tx.each("stock_unanswered_unknown", [(row.key, *due, row.version, now_ms) for row in rows])
 
 
 def quiet_until_ms(tx: Tx, row: Owed, now_ms: int) -> int | None:

@@ -649,12 +649,12 @@ INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUE
 ON CONFLICT (sku_id) DO UPDATE SET
     version = excluded.version, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms;
 
--- The same where nobody knows what the call carried, but for a row that is still as it was when its call got none.
+-- The same where nobody knows what the call carried, but for a row that is still as it was when a call just got none.
 -- name: stock_unanswered_unknown
 INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUES (?, 0, ?, ?)
 ON CONFLICT (sku_id) DO UPDATE SET
     version = 0, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms
-WHERE stock_unanswered.version <> ?;
+WHERE stock_unanswered.version <> ? OR stock_unanswered.quiet_until_ms <= ?;
 
 -- name: stock_quiet_until
 SELECT quiet_until_ms FROM stock_unanswered WHERE sku_id = ? AND quiet_until_ms > ? AND version <> ?;

@@ -7,6 +7,7 @@ import pytest
 from daemon.flows import stock_judge
 from tests.scenarios.stage import HOUR, MINUTE, fact, opened, play, sql
 from tests.scenarios.stock_stage import link, live, pushes, stock
+from tests.scenarios.test_s42_resync import ask
 from tests.sim.world import World
 
 EVERY = {"INVENTORY_EVERY": "60s"}
@@ -195,3 +196,23 @@ def test_the_share_is_one_of_the_skus_that_are_ours_to_push() -> None:
         assert "4 of 10 linked SKUs" in opened(world)["inventory_guard"]
 
     play(story, settings=EVERY | {"INVENTORY_SKUS": ",".join(SKUS), "PRODUCTS": "off"})
+
+
+def test_a_resync_lets_nothing_pass_that_is_held() -> None:
+    async def story(world: World) -> None:
+        await shelves(world)
+        for sku in SKUS[:4]:
+            stock(world, sku, 0)
+        await world.live(3 * MINUTE)
+        before = len(pushes(world))
+        await ask(world)
+        await world.live(5 * MINUTE)
+        assert fact(world, "resync")["phase"] == "done"
+        assert len(pushes(world)) - before == 6, "the others are sent once more"
+        assert {live(world, sku) for sku in SKUS} == {10}
+        assert set(opened(world)) == {"inventory_guard"}
+        assert (await approve(world))["approved"]
+        await world.live(2 * MINUTE)
+        assert [live(world, sku) for sku in SKUS[:4]] == [0] * 4
+
+    play(story, settings=EVERY | {"PRODUCTS": "off"})

@@ -112,6 +112,28 @@ def test_after_a_crash_nobody_knows_what_the_call_carried() -> None:
     play(story, settings=EVERY | {"INVENTORY_RESYNC_ON_START": "false"})
 
 
+def test_a_crash_begins_the_wait_anew_also_where_a_call_was_lost_before() -> None:
+    """The same level is sent again by a resync, minutes after it was lost once, and that call is cut off by a crash."""
+
+    async def story(world: World) -> None:
+        (sku,) = await shelves(world, 1)
+        await lose(world, sku, late_s=0)
+        await world.live(2 * MINUTE)
+        late = world.faults["tiktok"].add(Fault(FaultKind.LANDS_LATE, "inventory.update", delay_ms=28_000))
+        await ask(world)
+        while not late.hits:
+            await world.live(0.001)
+        await world.kill()
+        await world.start()
+        await world.live(5)
+        stock(world, sku, 4)
+        poke(world)
+        await world.live(MINUTE)
+        assert landed(world, sku)[-2:] == [9, 4]
+
+    play(story, settings=EVERY | {"INVENTORY_RESYNC_ON_START": "false"})
+
+
 def test_other_skus_do_not_wait_and_an_answered_call_makes_nobody_wait() -> None:
     async def story(world: World) -> None:
         mine, other = await shelves(world, 2)
