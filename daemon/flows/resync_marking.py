@@ -20,13 +20,14 @@ from daemon.store.levels import Cause
 from daemon.store.outbox import LATE_MS
 
 AT_ONCE = 500
+_ROLLED_BACK = '%"rolled_back":true%'
 RULES = "stock_rules"
 """The fact that says which settings the pushed levels follow."""
 
 
 def mark_stretch(tx: Tx, rules: StockRules, after: str, last: str, now_ms: int) -> int:
     """Have the SKUs behind `after` up to `last` sent again; how many that are."""
-    rolled_back = tx.all("resync_rolled_back", (NAME, after, last))
+    rolled_back = tx.all("resync_rolled_back", (NAME, after, last, _ROLLED_BACK))
     for (sku_id,) in rolled_back:
         levels.mark_id(tx, sku_id, Cause.RESYNC, now_ms)
     again = _again if facts.get(tx, RULES) == fingerprint(rules) else _worked_out_anew

@@ -593,7 +593,7 @@ UPDATE outbox SET accepted_digest = '', digest = '' WHERE flow = ? AND key = ? A
 
 -- A resync ends what a rollback has asked for.
 -- name: resync_rolled_back
-SELECT key FROM outbox WHERE flow = ? AND key > ? AND key <= ? AND state <> 'dropped' AND payload LIKE '%"rolled_back":true%';
+SELECT key FROM outbox WHERE flow = ? AND key > ? AND key <= ? AND state <> 'dropped' AND payload LIKE ?;
 
 -- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
 -- name: resync_again

@@ -122,6 +122,37 @@ def test_a_location_that_comes_back_as_it_was_is_noticed() -> None:
     play(story, settings=TOTAL)
 
 
+def test_what_changes_in_a_location_while_it_is_silent_is_read_when_it_is_back() -> None:
+    """Longer than readings overlap; nothing else changes, so that no reading has a reason to look at it."""
+
+    async def story(world: World) -> None:
+        for sku in ("A", "B"):
+            world.tiktok.seller.add_product([sku], stock=20)
+            for location, units in ((L1, 5), (L2, 7), (L3, 8)):
+                stock(world, sku, units, location)
+        await settled(world)
+        world.faults["pipe17"].add(Fault(FaultKind.MISSING_LOCATION, "inventory.list", times=None, message=L3))
+        await world.live(2 * MINUTE)
+        stock(world, "A", 1, L3)
+        await world.live(10 * MINUTE)
+        await world.kill()
+        await world.start()
+        await world.live(20 * MINUTE)
+        stock(world, "B", 6, L1)
+        await world.live(10 * MINUTE)
+        assert (live(world, "A"), live(world, "B")) == (20, 20)
+        world.faults["pipe17"].clear()
+        await world.live(2 * MINUTE)
+        assert (live(world, "A"), live(world, "B")) == (13, 21)
+        calls = len(world.pipe17.called("inventory.list"))
+        await world.live(10 * MINUTE)
+        assert len(world.pipe17.called("inventory.list")) - calls <= 20 + 1, (
+            "a reading that shows nothing, and one look"
+        )
+
+    play(story, settings=TOTAL | {"PRODUCTS": "off"})
+
+
 def test_all_of_pipe17_down_lowers_for_an_order_and_stops_past_the_bound() -> None:
     async def story(world: World) -> None:
         world.tiktok.seller.add_product(["A"], stock=20)

@@ -12,6 +12,7 @@ from daemon.core.stock_rows import StockRow
 from daemon.flows import resync_standing, stock_unanswered
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
+from daemon.flows.stock_silence import Silence
 from daemon.flows.stock_unanswered import SecondLooks
 from daemon.store import facts, levels, links, reservations
 from daemon.store.database import Tx
@@ -172,6 +173,17 @@ def _never_looked_again() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _silence_is_rest() -> Iterator[None]:
+    """A location of which nothing is shown has not changed."""
+
+    async def look(self: Silence, reader: object, pipe17: object, since_ms: int) -> None:
+        return None
+
+    with mock.patch.object(Silence, "look", look):
+        yield
+
+
 NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in range(4))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
@@ -189,6 +201,7 @@ MUTANTS = (
         (lambda: worlds.calls_that_land_late(29),),
     ),
     Mutant("a look-up is believed for good", _never_looked_again, (lambda: worlds.calls_that_land_late(200),)),
+    Mutant("a location that shows nothing has not changed", _silence_is_rest, (lambda: worlds.a_nasty_source(119),)),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),
     Mutant("every start asks for a resync", _every_start_asks, (worlds.a_crash_loop_in_a_resync,)),

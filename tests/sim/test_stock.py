@@ -9,7 +9,11 @@ from tests.sim import scenarios_stock as worlds
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("seed", range(10))
+HIDDEN_TO_THE_END = 119
+"""A seed in which a location shows nothing while the last levels move."""
+
+
+@pytest.mark.parametrize("seed", [*range(10), HIDDEN_TO_THE_END])
 def test_a_source_that_loses_its_figures_zeroes_nothing_and_levels_converge(seed: int) -> None:
     assert worlds.a_nasty_source(seed) == []
 
