@@ -214,6 +214,10 @@ class World:
         self.parts.database.abandon()
         self._task = None
 
+    def end(self) -> None:
+        """The process ends here and now; `live` starts it again after a while."""
+        self._dead.set()
+
     @property
     def running(self) -> bool:
         """Whether a daemon runs."""
