@@ -114,7 +114,7 @@ def _bundle_left_with_nobody() -> Iterator[None]:
 
 MUTANTS = (
     Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(7, 18, *range(6))),
-    Mutant("kind_lost", _kind_lost, days(*range(6))),
+    Mutant("kind_lost", _kind_lost, days(2, 3, 4, 5, 0, 1)),
     Mutant("digital_order_routed", _digital_order_routed, days(*range(6))),
     Mutant("total_without_a_fee", _total_without_a_fee, days(*range(6))),
     Mutant("gift_line_dropped", _gift_line_dropped, days(*range(6))),
