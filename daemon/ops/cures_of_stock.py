@@ -26,6 +26,11 @@ STOCK: Mapping[str, Cure] = {
         "INVENTORY_SKUS names a SKU that nothing at TikTok carries.",
         "Correct INVENTORY_SKUS, or the seller SKU in Seller Center.",
     ),
+    "stock_unknown": Cure(
+        "TikTok sells SKUs of which Pipe17 shows no stock at all; nothing is sent for them.",
+        "Count them in Pipe17 (0 is a count, too), correct the seller SKU where the two sides write it differently, or "
+        "leave them out with INVENTORY_SKUS; `tiktok-pipe17 trace SKU` shows one of them.",
+    ),
     "preowned_needs_new_product": Cure(
         "A pre-owned piece that was sold is in stock again; TikTok takes no sold piece back.",
         "List it as a new product in Seller Center, then dismiss this.",

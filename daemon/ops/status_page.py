@@ -19,11 +19,13 @@ from starlette.routing import Route
 
 from daemon.ops.cli import times
 from daemon.ops.cli.state import guard_text, resync_text
+from daemon.ops.stock_locations import left_out_text
 from daemon.ops.web import HEADERS, Site
 from daemon.ops.web_api import open_exceptions, whole_status
 from daemon.store import reports
 
 REFRESH_S = 30
+_PART_NAMES = {"order": "Order", "product": "Product", "sku": "SKU"}
 ROWS_MAX = 50
 STATES = ("held", "ready", "sending", "unknown", "dead")
 
@@ -110,6 +112,7 @@ def _connections(status: dict[str, Any], now_ms: int) -> str:
         text = f"{backfill['state']}, {backfill['percent']} %, {backfill['read']} orders read {backfill['problem']}"
         pairs.append(("Backfill", text.strip()))
     pairs.append(("Inventory guard", guard_text(status["inventory_guard"])))
+    pairs.append(("Stock", left_out_text(status["stock_locations"], now_ms)))
     pairs.append(("Resync", resync_text(status["resync"])))
     return f'<section aria-labelledby="sides"><h2 id="sides">Connections</h2>{_pairs(pairs)}</section>'
 
@@ -151,8 +154,7 @@ def _exceptions(status: dict[str, Any], exceptions: list[dict[str, Any]], now_ms
             ("Next attempt", _next(row["state"], row["next_attempt_at_ms"], now_ms)),
             ("Deadline", times.due(row["deadline_at_ms"], now_ms)),
         ]
-        if row["order"] not in (row["key"], row["flow"]):
-            pairs.insert(0, ("Order", row["order"]))
+        pairs = [*((_PART_NAMES[name], row[name]) for name in reports.PART_OF if row.get(name)), *pairs]
         head = " · ".join((row["flow"], row["key"], row["code"]))
         parts.append(f"<article><h3>{escape(head)}</h3>{_pairs(pairs)}</article>")
     if total > len(exceptions):
@@ -165,7 +167,7 @@ def _backlog(backlog: list[dict[str, Any]], now_ms: int) -> str:
     rows = [
         (
             row["flow"],
-            row["key"],
+            " ".join(part for part in (row["key"], row.get("sku")) if part),
             row["state"],
             times.span(now_ms - row["changed_at_ms"]),
             _next(row["state"], row["due_at_ms"], now_ms),

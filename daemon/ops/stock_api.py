@@ -20,10 +20,9 @@ from starlette.routing import Route
 from daemon.flows import stock_history, stock_judge
 from daemon.flows.poller import announce
 from daemon.flows.push_inventory import NAME, PushInventory
+from daemon.ops.guard import asked_by
 from daemon.ops.past import instant
 from daemon.ops.web import HEADERS, Site
-
-BY = "web"
 
 
 class StockApi:
@@ -45,12 +44,12 @@ class StockApi:
     async def resync(self, request: Request) -> Response:
         self._flow(await self._admin(request))
         loop = self._site.daemon.resync
-        return _json({} if loop is None else await loop.ask(BY))
+        return _json({} if loop is None else await loop.ask(asked_by(request)))
 
     async def approve(self, request: Request) -> Response:
         flow = self._flow(await self._admin(request))
-        now_ms = self._engine.clock.now_ms()
-        answer = await self._engine.database.write(lambda tx: stock_judge.approve(tx, now_ms, BY))
+        now_ms, by = self._engine.clock.now_ms(), asked_by(request)
+        answer = await self._engine.database.write(lambda tx: stock_judge.approve(tx, now_ms, by))
         flow.bell.ring()
         return _json(answer)
 

@@ -3,7 +3,7 @@
     GET  /api/status                           what `status` prints, and whether the daemon is ready
     GET  /api/backlog?flow=&limit=             what is owed, and why it is not done
     GET  /api/exceptions?flow=&limit=          what a person has to look at, each with its cure
-    GET  /api/trace/{id}                       everything about one order; 404 when nothing is known
+    GET  /api/trace/{id}                       everything about one order, product or SKU; 404 when nothing is known
     POST /api/retry     {"flow", "key"} | {"flow", "code"} | {"flow"} | {"all": true, "code"}
     POST /api/dismiss   {"flow", "key", "note"}
     POST /api/pull      {"ids": [...]}         read these orders or fulfillments now; {"flow", "ids"}: of that flow
@@ -20,6 +20,7 @@ The POSTs pass `guard.py`. What they answer is documented in flows/operator.py a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -29,16 +30,18 @@ from starlette.routing import Route
 
 from daemon import __version__
 from daemon.flows import backfill, operator, pauses
+from daemon.flows.stock_plan import not_ours
 from daemon.ops.cures import explained
-from daemon.ops.guard import admin_request
+from daemon.ops.guard import admin_request, asked_by
 from daemon.ops.past import window
 from daemon.ops.stock_api import StockApi
+from daemon.ops.stock_locations import left_out
 from daemon.ops.web import HEADERS, Site, not_ready, problem
 from daemon.store import reports
 from daemon.store.database import Tx
+from daemon.store.trace import trace
 
 LIMIT = 100
-BY = "web"
 NOTE_CHARS_MAX = 500
 ID_CHARS_MAX = 100
 
@@ -77,7 +80,9 @@ class Api:
         return _json({"exceptions": await open_exceptions(self._site, _limit(request), _flow(request))})
 
     async def trace(self, request: Request) -> Response:
-        found = await reports.trace(self._site.reader, request.path_params["subject"])
+        stock = self._site.daemon.stock
+        why = None if stock is None else partial(not_ours, rules=stock.rules)
+        found = await trace(self._site.reader, request.path_params["subject"], not_ours=why)
         if found is None:
             return problem(404, "nothing is known by this id")
         found["exceptions"] = [_with_cure(row) for row in found["exceptions"]]
@@ -88,10 +93,10 @@ class Api:
         flow, key, code = (_text(body, name) for name in ("flow", "key", "code"))
         if (key and not flow) or not (flow or body.get("all") is True):
             raise HTTPException(400, 'say what: {"flow", "key"}, {"flow", "code"}, {"flow"} or {"all": true}')
-        now_ms = self._engine.clock.now_ms()
+        now_ms, by = self._engine.clock.now_ms(), asked_by(request)
 
         def work(tx: Tx) -> operator.Retried:
-            return operator.retry(tx, now_ms, BY, flow=flow, key=key, code=code)
+            return operator.retry(tx, now_ms, by, flow=flow, key=key, code=code)
 
         retried = await self._engine.database.write(work)
         if retried.queued:
@@ -105,10 +110,10 @@ class Api:
         flow, key, note = (_text(body, name) for name in ("flow", "key", "note"))
         if not (flow and key and note):
             raise HTTPException(400, 'say what and why: {"flow", "key", "note"}')
-        now_ms = self._engine.clock.now_ms()
+        now_ms, by = self._engine.clock.now_ms(), asked_by(request)
 
         def work(tx: Tx) -> operator.Dismissed:
-            return operator.dismiss(tx, flow, key, note, now_ms, BY)
+            return operator.dismiss(tx, flow, key, note, now_ms, by)
 
         return _json((await self._engine.database.write(work)).public())
 
@@ -122,8 +127,8 @@ class Api:
         with_source = {flow.name for flow, _ in self._site.daemon.parts.flows}
         for flow in sorted({named or operator.flow_of(one) for one in ids} - with_source):
             raise HTTPException(400, f"{flow} are switched off in the settings")
-        now_ms = self._engine.clock.now_ms()
-        pulled = await self._engine.database.write(lambda tx: operator.pull(tx, ids, now_ms, BY, named))
+        now_ms, by = self._engine.clock.now_ms(), asked_by(request)
+        pulled = await self._engine.database.write(lambda tx: operator.pull(tx, ids, now_ms, by, named))
         self._site.daemon.hints.bell.ring()
         return _json({"pulled": [one.public() for one in pulled]})
 
@@ -176,7 +181,8 @@ async def whole_status(site: Site) -> dict[str, Any]:
     report["authorization"] = report["authorization"] | {"state": keeper.state.value, "reason": keeper.reason}
     for flow, _ in site.daemon.parts.flows:
         report["flows"].setdefault(flow.name, dict(_NEVER_RAN))
-    live = {"version": __version__, "ready": not reasons, "reasons": reasons}
+    live: dict[str, Any] = {"version": __version__, "ready": not reasons, "reasons": reasons}
+    live["stock_locations"] = left_out(site.daemon.parts.settings, await reports.facts(site.reader))
     return live | {"paused": sorted(site.daemon.parts.engine.paused)} | report
 
 

@@ -19,6 +19,7 @@ from daemon.clock import SystemClock
 from daemon.ops.cli.commands import FAILED, OK, Ended
 from daemon.ops.cli.tables import print_json
 from daemon.sandbox.demo import run_demo
+from daemon.sandbox.demo_catalogue import EAST, DemoCatalogue
 from daemon.sandbox.demo_process import DaemonFailed
 from daemon.sandbox.demo_screen import Screen
 from daemon.sandbox.pipe17 import Pipe17Sandbox
@@ -65,6 +66,7 @@ def sandbox_arguments(parser: argparse.ArgumentParser) -> None:
         "--pipe17-port", type=_port, default=PIPE17_PORT, metavar="PORT", help=f"of Pipe17 (default {PIPE17_PORT})"
     )
     parser.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"other ids and prices (default {SEED})")
+    parser.add_argument("--empty", action="store_true", help="without products and stock")
 
 
 def sandbox(args: argparse.Namespace) -> int:
@@ -82,6 +84,8 @@ async def _serve(args: argparse.Namespace) -> None:
     options = TikTokOptions(strict_webhook_address=False)
     tiktok = TikTokSandbox(clock, random.Random(f"tiktok-{args.seed}"), None, options)
     pipe17 = Pipe17Sandbox(clock, random.Random(f"pipe17-{args.seed}"))
+    if not args.empty:
+        DemoCatalogue(tiktok, pipe17, orders=0, seed=args.seed).open()
     try:
         served = await serve_sandbox(
             tiktok, pipe17, host=args.host, tiktok_port=args.port, pipe17_port=args.pipe17_port
@@ -138,6 +142,23 @@ def _told(served: Served, settings: dict[str, str]) -> str:
             '{"kind": "rate_limit", "operation": "orders.*", "times": 5, "retry_after": "3"}',
         ),
         _curl("GET", f"{here}/pipe17/state"),
+        "",
+        "Stock moves in Pipe17, a campaign at TikTok forbids to lower it, and what TikTok has on sale:",
+        "",
+        _curl("POST", f"{here}/pipe17/actions/add_stock", '{"sku": "MUG-BLUE", "on_hand": 7, "event": "adjust"}'),
+        _curl("POST", f"{here}/tiktok/actions/lock_campaign", '{"sku": "MUG-BLUE"}'),
+        _curl("POST", f"{here}/pipe17/actions/add_stock", '{"sku": "MUG-BLUE", "on_hand": 3, "event": "adjust"}'),
+        _curl("GET", f"{here}/tiktok/state"),
+        "",
+        "The merchant excludes a location in Pipe17, so that its stock is not sold any more:",
+        "",
+        _curl("POST", f"{here}/pipe17/actions/exclude_location", f'{{"location": "{EAST}"}}'),
+        "",
+        "Everything else that can be done and go wrong, by name:",
+        "",
+        _curl("GET", f"{here}/tiktok/actions"),
+        _curl("GET", f"{here}/pipe17/actions"),
+        _curl("GET", f"{here}/tiktok/faults"),
         "",
         "The shop holds orders for an hour; this makes it 20 seconds for orders from now on:",
         "",

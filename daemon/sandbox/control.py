@@ -3,7 +3,7 @@
     GET    /_sandbox/                          what is served, the clock, how many calls each side had
     GET    /_sandbox/{service}/calls           the recorded calls; ?operation= ?since= (position) narrow it
     DELETE /_sandbox/{service}/calls           forget them
-    GET    /_sandbox/{service}/faults          what goes wrong on purpose
+    GET    /_sandbox/{service}/faults          what goes wrong on purpose, and the kinds of what can
     POST   /_sandbox/{service}/faults          one more: the members of `Fault`
     DELETE /_sandbox/{service}/faults          nothing goes wrong any more
     GET    /_sandbox/{service}/actions         the names that the next one takes
@@ -129,7 +129,9 @@ class Control:
             faults.clear()
         elif request.method == "POST":
             faults.add_json(await _body(request))
-        return _answer({"faults": [fault.as_json() for fault in faults.items]})
+        return _answer(
+            {"faults": [fault.as_json() for fault in faults.items], "kinds": [kind.value for kind in FaultKind]}
+        )
 
     async def _actions(self, request: Request) -> JSONResponse:
         return _answer({"actions": sorted(_methods(self._service(request)))})

@@ -120,7 +120,10 @@ class Faults:
 
     def add_json(self, raw: dict[str, Any]) -> Fault:
         """The same from a JSON object with the names of `Fault`; anything else is a `ValueError` or `TypeError`."""
-        return self.add(Fault(**{**raw, "kind": FaultKind(raw.get("kind", ""))}))
+        kind = str(raw.get("kind", ""))
+        if kind not in FaultKind.__members__.values():
+            raise ValueError(f"{kind!r} is no kind of fault; there are {', '.join(FaultKind)}")
+        return self.add(Fault(**{**raw, "kind": FaultKind(kind)}))
 
     def clear(self) -> None:
         """Nothing goes wrong from here on."""

@@ -75,22 +75,22 @@ class Product:
 def get(tx: Tx, sku_id: str) -> Link | None:
     """The link of a TikTok SKU, also when it is gone."""
     row = tx.one("link_get", (sku_id,))
-    return None if row is None else _link(row)
+    return None if row is None else link_of(row)
 
 
 def by_sku(tx: Tx, seller_sku: str) -> list[Link]:
     """The TikTok SKUs with this seller SKU that are not gone."""
-    return [_link(row) for row in tx.all("links_by_seller_sku", (seller_sku,))]
+    return [link_of(row) for row in tx.all("links_by_seller_sku", (seller_sku,))]
 
 
 def by_product(tx: Tx, product_id: str) -> list[Link]:
     """Every SKU of a product, the gone ones too."""
-    return [_link(row) for row in tx.all("links_by_product", (product_id,))]
+    return [link_of(row) for row in tx.all("links_by_product", (product_id,))]
 
 
 def after(tx: Tx, sku_id: str, limit: int) -> list[Link]:
     """The next links in the order of SKU ids, for whoever goes through all of them page by page ("" to begin)."""
-    return [_link(row) for row in tx.all("links_after", (sku_id, limit))]
+    return [link_of(row) for row in tx.all("links_after", (sku_id, limit))]
 
 
 def count(tx: Tx) -> int:
@@ -201,7 +201,8 @@ def located(tx: Tx, warehouse_id: str, location_id: str) -> None:
     tx.run("warehouse_located", (location_id, warehouse_id))
 
 
-def _link(row: Sequence[Any]) -> Link:
+def link_of(row: Sequence[Any]) -> Link:
+    """A row of one of the `link` statements."""
     sku_id, product_id, seller_sku, status, kind, places, pipe17_product_id, seen_at_ms, gone_at_ms, marked = row
     levels = tuple((str(item["id"]), int(item["quantity"])) for item in loads(places))
     seen = (sku_id, product_id, seller_sku, status, Kind(kind), levels, pipe17_product_id, seen_at_ms, gone_at_ms)

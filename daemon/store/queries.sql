@@ -208,6 +208,10 @@ DELETE FROM journal WHERE id = ?;
 -- name: journal_of_group
 SELECT * FROM journal WHERE group_key = ? ORDER BY id LIMIT ?;
 
+-- The newest lines about one record.
+-- name: journal_of_key_lately
+SELECT * FROM journal WHERE key = ? ORDER BY id DESC LIMIT ?;
+
 -- name: journal_groups_of_key
 SELECT DISTINCT group_key FROM journal WHERE key = ? LIMIT 10;
 
@@ -240,6 +244,9 @@ SELECT * FROM exceptions WHERE closed_at_ms IS NULL ORDER BY opened_at_ms, id LI
 
 -- name: exceptions_of_group
 SELECT * FROM exceptions WHERE group_key = ? ORDER BY id LIMIT ?;
+
+-- name: exceptions_of_group_lately
+SELECT * FROM exceptions WHERE group_key = ? ORDER BY id DESC LIMIT ?;
 
 -- Whether it was said about this record before, open or closed.
 -- name: exception_of_group_before
@@ -328,6 +335,9 @@ SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND key = 
 -- The order behind an id of the other side.
 -- name: outbox_by_remote_id
 SELECT group_key FROM outbox WHERE flow IN ('orders', 'fulfillments') AND remote_id = ? AND remote_id <> '' LIMIT 1;
+
+-- name: outbox_product_by_remote_id
+SELECT group_key FROM outbox WHERE flow = 'products' AND remote_id = ? AND remote_id <> '' LIMIT 1;
 
 -- name: product_get
 SELECT product_id, status, stamp, version_ms, seen_at_ms, gone_at_ms FROM products WHERE product_id = ?;
@@ -471,12 +481,28 @@ UPDATE levels SET sweep = ? WHERE sku = ?;
 -- name: levels_any
 SELECT sku FROM levels LIMIT 1;
 
+-- The next location that has any stock; the condition is that of the index `levels_place`.
+-- name: level_next_place
+SELECT min(location_id) FROM levels
+WHERE location_id > ? AND (on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0);
+
+-- name: levels_of_place
+SELECT sku FROM levels
+WHERE location_id = ? AND sku > ? AND (on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0)
+ORDER BY sku LIMIT ?;
+
+-- name: level_lost_lately
+SELECT sku FROM levels WHERE location_id = ? AND missing_since_ms IS NOT NULL AND missing_since_ms > ? LIMIT 1;
+
 -- name: levels_missing_by_location
 SELECT location_id, min(missing_since_ms), count(*) FROM levels WHERE missing_since_ms IS NOT NULL GROUP BY location_id;
 
 -- name: stock_changed
 INSERT INTO stock_changes (sku_id, changed_at_ms, cause, held, effect) VALUES (?, ?, ?, 0, '')
 ON CONFLICT (sku_id) DO UPDATE SET changed_at_ms = excluded.changed_at_ms, cause = excluded.cause, held = 0, effect = '';
+
+-- name: stock_change_get
+SELECT held, effect, before_units, after_units, changed_at_ms FROM stock_changes WHERE sku_id = ?;
 
 -- name: stock_unweighed
 SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' ORDER BY changed_at_ms LIMIT ?;
@@ -605,7 +631,7 @@ SELECT (SELECT count(*) FROM outbox WHERE flow = ? AND queued = 1 AND rank_ms >=
     + (SELECT count(*) FROM outbox WHERE flow = ? AND busy = 1 AND queued = 0 AND rank_ms >= ?);
 
 -- name: exceptions_of_code
-SELECT key FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
+SELECT key, detail FROM exceptions WHERE flow = ? AND code = ? AND closed_at_ms IS NULL;
 
 -- name: pushed_add
 INSERT INTO pushed (sku_id, at_ms, before, after) VALUES (?, ?, ?, ?);
@@ -616,8 +642,8 @@ SELECT sku_id, before FROM pushed WHERE id IN (
     SELECT min(id) FROM pushed WHERE at_ms + 0 > ? AND sku_id > ? GROUP BY sku_id ORDER BY sku_id LIMIT ?
 ) ORDER BY sku_id;
 
--- name: pushed_by_hour
-SELECT min(at_ms), count(*) FROM pushed GROUP BY at_ms / 3600000 ORDER BY 1 DESC LIMIT ?;
+-- name: pushed_by_span
+SELECT min(at_ms), count(*) FROM pushed WHERE at_ms >= ? AND at_ms < ? GROUP BY at_ms / ? ORDER BY 1 DESC;
 
 -- name: pushed_expire
 DELETE FROM pushed WHERE id IN (SELECT id FROM pushed WHERE at_ms < ? ORDER BY at_ms LIMIT ?);

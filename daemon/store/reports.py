@@ -1,8 +1,9 @@
-"""What a person asks the store: where does everything stand, what is owed, what failed, what happened to this order.
+"""What a person asks the store: where does everything stand, what is owed, what failed (`trace` is in store/trace.py).
 
-Plain JSON-able values for `status`, `backlog`, `exceptions` and `trace`, the same for the command line, the web side
-and the status page. Ids, codes, states and instants (epoch ms); never a token, and an address only where `trace` is
-asked for it (`personal`).
+Plain JSON-able values for `status`, `backlog` and `exceptions`, the same for the command line, the web side and the
+status page. Ids, codes, states and instants (epoch ms); never a token and nothing personal.
+
+Every record names what it is part of: `order` for what belongs to one, `product` and `sku` (the seller's) for goods.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from daemon.core.lifecycle import OPEN, State
 from daemon.store.reader import Reader
 
 PAGE_MAX = 1_000
-TIMELINE_MAX = 500
 HOURS_SHOWN = 48
+MINUTES_SHOWN = 120
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 _EXCEPTION = "exception:"
+_STOCK = "inventory"
+PART_OF = ("order", "product", "sku")
+"""Members of a record that name what it belongs to."""
+_GOODS = frozenset({"products", _STOCK})
 
 
 async def counts(reader: Reader) -> dict[str, dict[str, int]]:
@@ -110,48 +116,15 @@ async def backlog(reader: Reader, limit: int, flow: str = "") -> list[dict[str, 
             for statement in ("outbox_backlog_busy", "outbox_backlog"):
                 if len(found) < limit:
                     rows = await reader.rows(statement, (name, state.value, limit - len(found)))
-                    found += [_owed(row) for row in rows]
+                    found += [owed(row) | await sku_of(reader, row) for row in rows]
     return found
 
 
 async def exceptions(reader: Reader, limit: int, flow: str = "") -> list[dict[str, Any]]:
     """What a person has to look at, oldest first."""
     rows = await reader.rows("exceptions_open", (PAGE_MAX if flow else limit,))
-    return [_exception(row) | await _next(reader, row) for row in rows if flow in ("", row["flow"])][:limit]
-
-
-async def trace(reader: Reader, subject: str, *, personal: bool = False) -> dict[str, Any] | None:
-    """Everything about one order (or the order of a fulfillment), None when nothing is known by this id.
-
-    `personal`: also both versions of what TikTok changed too late, with addresses; for a person at this machine who
-    asks for them, and for nobody else.
-    """
-    groups = [row[0] for row in await reader.rows("journal_groups_of_key", (subject,))]
-    group = groups[0] if groups and subject not in groups else subject
-    rows = await reader.rows("outbox_group", (group,))
-    lines = await reader.rows("journal_of_group", (group, TIMELINE_MAX))
-    if not rows and not lines:
-        known = await reader.row("outbox_group_of_key", (subject,)) or await reader.row(
-            "outbox_by_remote_id", (subject,)
-        )
-        return None if known is None else await trace(reader, known[0], personal=personal)
-    problems = await reader.rows("exceptions_of_group", (group, TIMELINE_MAX))
-    return {
-        "subject": group,
-        "records": [_owed(row) | {"result": _public_result(row)} for row in rows],
-        "edits": [edit for row in rows for edit in _edits(row, personal=personal)],
-        "exceptions": [_exception(row) for row in problems],
-        "timeline": [
-            {
-                "at_ms": row["at_ms"],
-                "flow": row["flow"],
-                "key": row["key"],
-                "event": row["event"],
-                "detail": row["detail"],
-            }
-            for row in lines
-        ],
-    }
+    found = [row for row in rows if flow in ("", row["flow"])][:limit]
+    return [exception(row) | await sku_of(reader, row) | await _next(reader, row) for row in found]
 
 
 async def backfill(reader: Reader) -> dict[str, Any]:
@@ -160,10 +133,20 @@ async def backfill(reader: Reader) -> dict[str, Any]:
     return found
 
 
-async def stock_snapshots(reader: Reader) -> list[dict[str, Any]]:
-    """Instants that `rollback` can go back to: before each of the last hours in which stock was pushed."""
-    found = await reader.rows("pushed_by_hour", (HOURS_SHOWN,))
-    return [{"id": str(first_ms - 1), "at_ms": first_ms - 1, "pushed": count} for first_ms, count in found]
+async def stock_snapshots(reader: Reader, now_ms: int) -> list[dict[str, Any]]:
+    """Instants that `rollback` can go back to, newest first: before each minute of late in which stock was pushed, and
+    before each hour of the days before."""
+    found: list[dict[str, Any]] = []
+    until_ms = now_ms + _MINUTE_MS
+    for span_ms, back_ms in ((_MINUTE_MS, MINUTES_SHOWN * _MINUTE_MS), (_HOUR_MS, HOURS_SHOWN * _HOUR_MS)):
+        since_ms = (now_ms - back_ms) // _HOUR_MS * _HOUR_MS
+        rows = await reader.rows("pushed_by_span", (since_ms, until_ms, span_ms))
+        found += [
+            {"id": str(first_ms - 1), "at_ms": first_ms - 1, "pushed": count, "span_ms": span_ms}
+            for first_ms, count in rows
+        ]
+        until_ms = since_ms
+    return found
 
 
 async def pulled(reader: Reader, flow: str, key: str, hint_id: str) -> dict[str, Any]:
@@ -180,30 +163,31 @@ async def pulled(reader: Reader, flow: str, key: str, hint_id: str) -> dict[str,
     }
 
 
-def _owed(row: Any) -> dict[str, Any]:
+def owed(row: Any) -> dict[str, Any]:
+    """A row of the outbox, without what it carries."""
     names = (
         "flow", "key", "state", "reason", "code", "attempts", "version", "remote_id", "due_at_ms", "deadline_at_ms",
         "changed_at_ms", "updated_at_ms",
     )  # fmt: skip
-    return {"order": row["group_key"]} | {name: row[name] for name in names}
+    return _part_of(row) | {name: row[name] for name in names}
 
 
-def _public_result(row: Any) -> dict[str, Any]:
-    """What the other side said about the last success, without documents."""
-    result = loads(row["result"]) if row["result"] else {}
-    return {name: value for name, value in result.items() if isinstance(value, str)}
-
-
-def _edits(row: Any, *, personal: bool) -> list[dict[str, Any]]:
-    """What came too late for Pipe17 (core/edits.py): which members, and with `personal` both versions."""
-    result = loads(row["result"]) if row["result"] else {}
-    names = ("code", "at_ms", "members", *(("before", "after") if personal else ()))
-    return [{name: edit[name] for name in names} for edit in result.get("edits") or ()]
-
-
-def _exception(row: Any) -> dict[str, Any]:
+def exception(row: Any) -> dict[str, Any]:
+    """An exception, open or closed."""
     names = ("flow", "key", "code", "detail", "deadline_at_ms", "opened_at_ms", "seen_at_ms", "times", "closed_at_ms")
-    return {"order": row["group_key"]} | {name: row[name] for name in names}
+    return _part_of(row) | {name: row[name] for name in names}
+
+
+async def sku_of(reader: Reader, row: Any) -> dict[str, str]:
+    """The seller SKU behind a row about the stock of one."""
+    link = await reader.row("link_get", (row["key"],)) if row["flow"] == _STOCK else None
+    return {"sku": "" if link is None else str(link["seller_sku"])} if row["flow"] in _GOODS else {}
+
+
+def _part_of(row: Any) -> dict[str, str]:
+    """The order or the product that a record belongs to; "" when it stands alone."""
+    group = "" if row["group_key"] in (row["key"], row["flow"]) else row["group_key"]
+    return {"product": group} if row["flow"] in _GOODS else {"order": group}
 
 
 async def _next(reader: Reader, row: Any) -> dict[str, Any]:

@@ -64,7 +64,9 @@ async def test_a_held_change_is_shown_everywhere_and_let_pass(house: House) -> N
     assert await house.metric('connector_inventory_guard_tripped{kind="zeroed"}') == 0
     status, answer = await house.post("/api/rollback", {"to": "1h"})
     assert (status, answer["skus"], answer["left_alone"]) == (200, 0, 10), "an hour ago nothing came from here"
-    (hour,) = (await house.running.daemon.parts.database.write(lambda tx: tx.all("pushed_by_hour", (5,))))[:1]
+    (hour,) = (
+        await house.running.daemon.parts.database.write(lambda tx: tx.all("pushed_by_span", (0, 1 << 60, 3_600_000)))
+    )[:1]
     assert hour[1] == 15
 
 

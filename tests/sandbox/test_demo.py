@@ -6,6 +6,7 @@ time: twelve seconds of it are the hold.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -17,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,6 +158,19 @@ def test_a_planted_difference_is_found(runs: dict[str, Run]) -> None:
     assert not run.left_behind()
 
 
+def follow(line: str) -> dict[str, Any]:
+    """Do what a printed curl command does; its answer."""
+    curl = argparse.ArgumentParser()
+    curl.add_argument("-X", dest="method", default="GET")
+    curl.add_argument("-d", dest="body", default="")
+    curl.add_argument("url")
+    asked = curl.parse_args(shlex.split(line)[1:])
+    request = urllib.request.Request(asked.url, asked.body.encode() or None, method=asked.method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
 def test_the_sandbox_alone_tells_how_to_use_it_and_works(tmp_path: Path) -> None:
     run = start(tmp_path / "sandbox", "-m", "daemon", "sandbox", "--port", "0", "--pipe17-port", "0")
     assert run.process.stdout is not None
@@ -165,14 +180,16 @@ def test_the_sandbox_alone_tells_how_to_use_it_and_works(tmp_path: Path) -> None
         assert said[-1] or run.process.poll() is None
     settings = dict(line.strip().split("=", 1) for line in said if line.startswith(("TIKTOK_", "PIPE17_")))
     assert {"TIKTOK_APP_KEY", "TIKTOK_REFRESH_TOKEN", "TIKTOK_API_URL", "PIPE17_API_KEY"} <= settings.keys()
-    example = next(line for line in said if "place_order" in line)
-    curl, flag, method, url, data, body = shlex.split(example)
-    assert (curl, flag, data) == ("curl", "-X", "-d")
-    order = urllib.request.Request(url, body.encode(), method=method)
-    with urllib.request.urlopen(order, timeout=10) as answer:
-        order_id = json.load(answer)["result"]
-    with urllib.request.urlopen(settings["TIKTOK_API_URL"] + "/_sandbox/tiktok/state", timeout=10) as answer:
-        assert order_id in json.load(answer)["orders"]
+    answers = {line: follow(line) for line in said if line.startswith("curl ")}
+    assert len(answers) >= 11
+    shop, organisation = (
+        follow(f"curl {settings['TIKTOK_API_URL']}/_sandbox/{side}/state") for side in ("tiktok", "pipe17")
+    )
+    placed = [answer["result"] for line, answer in answers.items() if "place_order" in line]
+    assert placed
+    assert set(placed) <= shop["orders"].keys()
+    assert shop["stock"]["MUG-BLUE"]
+    assert 3 in organisation["stock"]["MUG-BLUE"].values()
     run.process.send_signal(signal.SIGTERM)
     assert run.finish()[0] == 0
 

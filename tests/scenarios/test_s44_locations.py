@@ -153,6 +153,26 @@ def test_a_page_that_ends_the_list_too_early_is_made_up_for() -> None:
     play(story, settings=TOTAL | {"TIKTOK_REQUESTS_PER_SECOND": "50"})
 
 
+def test_what_pipe17_does_not_count_is_told_once_for_all() -> None:
+    async def story(world: World) -> None:
+        for sku in ("A", "B", "C"):
+            world.tiktok.seller.add_product([sku], stock=10)
+        stock(world, "A", 4)
+        await settled(world)
+        (told,) = opened(world, "catalogue").values()
+        assert told.startswith("Pipe17 shows no stock of 2 SKUs that TikTok sells: B, C.")
+        assert (live(world, "A"), live(world, "B")) == (4, 10)
+        stock(world, "B", 5)
+        await world.live(3 * MINUTE)
+        (told,) = opened(world, "catalogue").values()
+        assert "of 1 SKU that TikTok sells: C." in told
+        stock(world, "C", 0)
+        await world.live(3 * MINUTE)
+        assert (opened(world, "catalogue"), live(world, "B"), live(world, "C")) == ({}, 5, 0)
+
+    play(story, settings=TOTAL)
+
+
 def test_only_chosen_skus() -> None:
     async def story(world: World) -> None:
         for sku in ("A", "B"):
@@ -166,6 +186,13 @@ def test_only_chosen_skus() -> None:
         assert (live(world, "A"), live(world, "B")) == (4, 10)
         assert len(pushes(world, "B")) == before == 0
         assert opened(world, "GHOST").keys() == {"inventory_sku_unknown"}
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"inventory_skus": None})
+        await world.start()
+        await world.live(3 * MINUTE)
+        assert (opened(world, "GHOST"), live(world, "B")) == ({}, 4), (
+            "the list is gone: nothing is said, all are pushed"
+        )
         assert fact(world, "inventory_guard") in ({}, {"tripped": False})
 
     play(story, settings={"INVENTORY_EVERY": "60s", "INVENTORY_SKUS": "A,GHOST"})

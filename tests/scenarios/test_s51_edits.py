@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from daemon.sandbox.pipe17 import EditsUntil, Pipe17Options
-from daemon.store import reports
 from daemon.store.reader import Reader
+from daemon.store.trace import trace
 from tests.scenarios.stage import HOUR, MINUTE, fulfill, opened, play, released, sql, status, street, writes
 from tests.sim.world import World
 
@@ -20,7 +20,7 @@ async def traced(world: World, order_id: str, *, personal: bool) -> list[dict[st
     """The edits that `trace` shows."""
     reader = await Reader.open(world.store)
     try:
-        found = await reports.trace(reader, order_id, personal=personal)
+        found = await trace(reader, order_id, personal=personal)
     finally:
         await reader.aclose()
     assert found is not None

@@ -17,6 +17,7 @@ from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.pipe17 import Pipe17Options
 from daemon.store import reports
 from daemon.store.reader import Reader
+from daemon.store.trace import trace
 from tests.scenarios.stage import (
     MINUTE,
     fulfill,
@@ -196,7 +197,7 @@ async def _reports(world: World, orders: list[str]) -> str:
             await reports.status(reader, world.truth.now_ms()),
             await reports.backlog(reader, 1_000),
             await reports.exceptions(reader, 1_000),
-            *[await reports.trace(reader, order_id) for order_id in orders],
+            *[await trace(reader, order_id) for order_id in orders],
         ]
     finally:
         await reader.aclose()

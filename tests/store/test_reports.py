@@ -15,6 +15,7 @@ from daemon.store import reports
 from daemon.store.database import Database
 from daemon.store.reader import Reader
 from daemon.store.sql import SQL
+from daemon.store.trace import trace
 
 DUMP = sorted((Path(__file__).parent / "released").glob("*.sql"))[-1]
 
@@ -72,7 +73,7 @@ async def test_exceptions_tell_when_they_are_tried_again(reader: Reader) -> None
 
 @pytest.mark.parametrize("subject", ["done", "3f0c9a41d27be860"], ids=["order", "pipe17_order"])
 async def test_trace_finds_an_order_by_its_ids(reader: Reader, subject: str) -> None:
-    found = await reports.trace(reader, subject)
+    found = await trace(reader, subject)
     assert found is not None
     assert found["subject"] == "done"
     assert [(row["flow"], row["key"]) for row in found["records"]] == [("orders", "done"), ("fulfillments", "ready")]
@@ -82,14 +83,14 @@ async def test_trace_finds_an_order_by_its_ids(reader: Reader, subject: str) -> 
 
 
 async def test_trace_finds_the_order_of_a_fulfillment_without_a_line_in_the_journal(reader: Reader) -> None:
-    found = await reports.trace(reader, "ready")
+    found = await trace(reader, "ready")
     assert found is not None
     assert found["subject"] == "done"
 
 
 async def test_trace_of_nobody_is_nothing(reader: Reader) -> None:
-    assert await reports.trace(reader, "nobody") is None
-    assert await reports.trace(reader, "") is None
+    assert await trace(reader, "nobody") is None
+    assert await trace(reader, "") is None
 
 
 async def test_oldest_and_deadline_of_a_flow_without_rows(reader: Reader) -> None:

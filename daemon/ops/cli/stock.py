@@ -119,14 +119,22 @@ def rollback(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    found, daemon = read(args, reports.stock_snapshots)
+    now_ms = time.time_ns() // 1_000_000
+    found, daemon = read(args, lambda reader: reports.stock_snapshots(reader, now_ms))
     if args.json:
         print_json({"daemon": daemon, "snapshots": found})
     elif not found:
-        print("no stock was pushed yet")
+        print(f"no stock was pushed in the last {reports.HOURS_SHOWN} hours")
     else:
-        rows = [(one["id"], times.instant(one["at_ms"]), str(one["pushed"])) for one in found]
-        print(table(("snapshot", "before", "pushed in the hour after"), rows))
+        rows = [
+            (one["id"], times.instant(one["at_ms"]), f"{one['pushed']} within {times.span(one['span_ms'])}")
+            for one in found
+        ]
+        print(table(("snapshot", "the stock of", "pushed after it"), rows))
+    if not args.json:
+        print(
+            "\nAny instant will do as well: `rollback 2h` is two hours ago, `rollback 2026-11-23T14:30:00Z` an instant"
+        )
     return OK
 
 

@@ -1,9 +1,13 @@
-"""`trace ID`: everything about one order: both sides' ids, why it waits, when it is tried next, its timeline.
+"""`trace ID`: everything about one order, product or SKU: its ids, why it waits, when it is tried next, its timeline.
+
+Of a SKU it says where its stock comes from: Pipe17's figures by location, what orders have taken, what is kept back,
+what TikTok accepted, and why nothing is sent where nothing is.
 
 What TikTok changed too late for Pipe17 is named; `--personal` shows both versions, addresses and all, out of the store
 of this machine. The web side never does.
 
-The id may be a TikTok order, a Pipe17 order, a fulfillment or a package; all lead to the order.
+The id may be a TikTok order, a Pipe17 order, a fulfillment or a package; all lead to the order. Or a product of either
+side, a TikTok SKU or a seller's SKU.
 """
 
 from __future__ import annotations
@@ -14,21 +18,32 @@ from typing import Any
 
 from daemon.ops.cli import times
 from daemon.ops.cli.commands import OK, Ended
+from daemon.ops.cli.given import settings_of
 from daemon.ops.cli.state import cures, read
 from daemon.ops.cli.tables import pairs, print_json, table
-from daemon.store import reports
+from daemon.ops.stock_locations import why_uncounted
+from daemon.store.links import Link
+from daemon.store.reader import Reader
+from daemon.store.reports import facts
+from daemon.store.trace import LINES_MAX, LINES_OF_A_SKU
+from daemon.store.trace import trace as story_of
 
 _KIND = {
     "orders": ("TikTok order", "Pipe17 order"),
     "fulfillments": ("Pipe17 fulfillment", "TikTok package"),
+    "products": ("TikTok product", "Pipe17 product"),
+    "inventory": ("TikTok SKU", ""),
     "cancellations": ("TikTok order", "TikTok cancellation"),
 }
 """What the key and the remote id of a flow's record name."""
 
 
+UNSEEN = "no stock of it has been seen; that is not known, and not zero"
+
+
 def trace_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `trace`."""
-    parser.add_argument("id", metavar="ID", help="an order, fulfillment or package id of either side")
+    parser.add_argument("id", metavar="ID", help="an order, fulfillment, package or product of either side, or a SKU")
     parser.add_argument(
         "--personal", action="store_true", help="also show addresses that TikTok changed too late, old and new"
     )
@@ -36,7 +51,23 @@ def trace_arguments(parser: argparse.ArgumentParser) -> None:
 
 def trace(args: argparse.Namespace) -> int:
     """Print it; 1 when nothing is known by this id."""
-    found, daemon = read(args, lambda reader: reports.trace(reader, args.id.strip(), personal=args.personal))
+    rules = settings_of(args, credentials_needed=False)
+
+    def not_ours(link: Link) -> str:
+        from daemon.assembly import stock_rules
+        from daemon.flows import stock_plan
+
+        return stock_plan.not_ours(link, stock_rules(rules)) if rules.inventory.pushes else "INVENTORY is off"
+
+    async def story(reader: Reader) -> dict[str, Any] | None:
+        told = await story_of(reader, args.id.strip(), personal=args.personal, not_ours=not_ours)
+        known = await facts(reader)
+        for one in (told or {}).get("skus", ()):
+            for row in one["levels"]:
+                row["uncounted"] = why_uncounted(rules, known, row["location_id"])
+        return told
+
+    found, daemon = read(args, story)
     if found is None:
         raise Ended(
             f"nothing is known by the id {args.id}: it may belong to another channel, be older than "
@@ -53,7 +84,11 @@ def trace(args: argparse.Namespace) -> int:
 
 
 def _print(found: dict[str, Any], now_ms: int) -> None:
-    print(f"order {found['subject']}")
+    print(f"{found['kind']} {found['subject']}")
+    for one in found["skus"]:
+        print(f"\nSKU {one['sku'] or '(none)'}\n{pairs(_sku(one, now_ms))}")
+    if found.get("skus_left_out"):
+        print(f"(and {found['skus_left_out']} SKUs more)")
     for row in found["records"]:
         print(f"\n{row['flow']}\n{pairs(_record(row, now_ms))}")
     for one in found["exceptions"]:
@@ -66,8 +101,10 @@ def _print(found: dict[str, Any], now_ms: int) -> None:
     ]
     if lines:
         print(f"\n{table(('when', 'flow', 'key', 'event', 'detail'), lines)}")
-    if len(lines) == reports.TIMELINE_MAX:
-        print(f"(the first {reports.TIMELINE_MAX} lines)")
+    if found["kind"] == "order" and len(lines) == LINES_MAX:
+        print(f"(the first {LINES_MAX} lines)")
+    if found["kind"] == "product" and len(lines) >= LINES_OF_A_SKU:
+        print(f"(the last {LINES_OF_A_SKU} lines of each)")
 
 
 def _record(row: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
@@ -76,7 +113,7 @@ def _record(row: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
     deadline = row["deadline_at_ms"]
     return [
         (f"  {here}", row["key"]),
-        (f"  {there}", row["remote_id"] or "none yet"),
+        *([(f"  {there}", row["remote_id"] or "none yet")] if there else []),
         ("  state", _state(row["state"])),
         ("  why", " ".join(part for part in (row["reason"], row["code"] and f"[{row['code']}]") if part)),
         ("  next attempt", f"{times.next_try(row['due_at_ms'], now_ms)} {_at(row['due_at_ms'])}" if waits else ""),
@@ -85,6 +122,56 @@ def _record(row: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
         ("  changed", f"{times.ago(row['changed_at_ms'], now_ms)} {_at(row['changed_at_ms'])}"),
         *((f"  {name}", value) for name, value in row["result"].items()),
     ]
+
+
+def _sku(one: dict[str, Any], now_ms: int) -> list[tuple[str, str]]:
+    """Where the stock of a SKU comes from and where it stands."""
+    levels = [_level(row, now_ms) for row in one["levels"]]
+    found = [
+        *zip(("  Pipe17 has", *[""] * len(levels)), levels or [UNSEEN], strict=False),
+        ("  taken by orders", ", ".join(f"{taken['units']} by {taken['order']}" for taken in one["taken"])),
+        ("  kept back", f"{one['kept_back']} by its product in Pipe17" if one["kept_back"] else ""),
+    ]
+    if not one["sku_id"]:
+        return [("  TikTok SKU", "none carries it: its stock goes nowhere"), *found]
+    accepted = one["accepted_at_ms"]
+    places = [
+        f"{place['accepted'] if one['sent'] else place['seen']} in {place['id']} {place['name']}".rstrip()
+        for place in one["warehouses"]
+        if not one["sent"] or place["accepted"] is not None
+    ]
+    left_out = [f"{place['id']} {place['name']}".rstrip() for place in one["warehouses"] if place["accepted"] is None]
+    when = f"as accepted {times.ago(accepted, now_ms) if accepted is not None else 'last'}"
+    when = when if one["sent"] else "as last read; nothing was sent"
+    return [
+        ("  TikTok SKU", f"{one['sku_id']}, {one['of']}, {one['status'].lower()}"),
+        ("  Pipe17 product", one["pipe17_product_id"] or "none yet"),
+        *found,
+        ("  TikTok has", f"{', '.join(places)} ({when})" if places else "no warehouse for it"),
+        ("  left out", ", ".join(left_out) if one["sent"] else ""),
+        ("  not sent", one["left_alone"]),
+        ("  waits", _change(one["change"], now_ms) if one["change"] else ""),
+    ]
+
+
+def _level(row: dict[str, Any], now_ms: int) -> str:
+    sellable = row["on_hand"] - row["committed"] + row["future"] - row["committed_future"]
+    parts = f"{row['on_hand']} on hand, {row['committed']} committed"
+    if row["future"] or row["committed_future"]:
+        parts += f", {row['future']} to come of which {row['committed_future']} are committed"
+    missing = row["missing_since_ms"]
+    gone = f"; not shown any more since {times.ago(missing, now_ms)}" if missing is not None else ""
+    left_out = f"; not sold: {row['uncounted']}" if row["uncounted"] else ""
+    return f"{sellable} at {row['location_id']} ({parts}{gone}{left_out})"
+
+
+def _change(change: dict[str, Any], now_ms: int) -> str:
+    since = f"since {times.instant(change['changed_at_ms'])}"
+    if not change["held"]:
+        return f"to be worked out, {since}"
+    return (
+        f"the inventory guard holds {change['before_units']} -> {change['after_units']} {since}; `approve` lets it pass"
+    )
 
 
 def _versions(edit: dict[str, Any]) -> str:

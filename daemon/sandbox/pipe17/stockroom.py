@@ -47,6 +47,13 @@ class Stockroom:
         row_id = self._by_place.get((sku, location))
         return None if row_id is None else self.rows.get(row_id)
 
+    def by_sku(self) -> dict[str, dict[str, int]]:
+        """`available` by SKU and location."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self.rows:
+            found.setdefault(row.document["sku"], {})[row.document["locationId"]] = row.document["available"]
+        return found
+
     def put(self, sku: str, location: str, counters: Mapping[str, Any], event: str, at_ms: int) -> Row:
         """Set counters of a row; the row is made where there is none."""
         stamp = iso(at_ms)

@@ -10,6 +10,7 @@ from typing import Any
 
 from daemon.sandbox.tiktok.book import OrderBook
 from daemon.sandbox.tiktok.cancellations import CancellationBook
+from daemon.sandbox.tiktok.catalogue import Catalogue
 from daemon.sandbox.tiktok.conversations import Conversation
 from daemon.sandbox.tiktok.webhooks import Webhooks
 
@@ -17,11 +18,12 @@ from daemon.sandbox.tiktok.webhooks import Webhooks
 def remembered(
     book: OrderBook,
     cancelled: CancellationBook,
+    catalogue: Catalogue,
     webhooks: Webhooks,
     talks: Mapping[str, Conversation],
     references: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Orders with their units, packages, cancellations, webhooks that wait, messages by buyer, other systems' ids."""
+    """Orders with their units, packages, cancellations, stock, webhooks that wait, messages by buyer, other ids."""
     return {
         "orders": {
             order.id: {
@@ -38,6 +40,7 @@ def remembered(
         "cancellations": {
             one.id: [one.order_id, one.kind, one.status, *one.unit_ids] for one in cancelled.by_id.values()
         },
+        "stock": {sku.seller_sku or sku.id: dict(sku.available) for sku in catalogue.skus.values()},
         "webhooks": {event: item.address for event, item in webhooks.registered.items()},
         "deliveries": [item.as_json() for item in webhooks.out.waiting.values()],
         "messages": {

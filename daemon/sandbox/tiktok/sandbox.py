@@ -313,7 +313,12 @@ class TikTokSandbox:
     def state(self) -> dict[str, Any]:
         """What the shop remembers, in short."""
         return remembered(
-            self.book, self.market.cancellations, self.webhooks, self.conversations.of_buyer, self.external.of_order
+            self.book,
+            self.market.cancellations,
+            self.catalogue,
+            self.webhooks,
+            self.conversations.of_buyer,
+            self.external.of_order,
         )
 
     def called(self, operation: str, *, effective: bool = False) -> list[Recorded]:

@@ -58,7 +58,7 @@ def test_a_grant_handed_to_the_daemon_lets_everything_go_on(
     assert "used before" in command("connect", "--code", "SIMCODE_used").err
 
     assert command("retry", "orders", "576000000000000002").out == "queued: orders 576000000000000002\n"
-    assert "asked for by web" in command("trace", "576000000000000002").out
+    assert "asked for by command line" in command("trace", "576000000000000002").out
     assert command("dismiss", "connection", "nothing", "--note", "x").status == 1
 
     checked = command("check", "--json")
