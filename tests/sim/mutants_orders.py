@@ -120,6 +120,6 @@ MUTANTS = (
     Mutant("gift_line_dropped", _gift_line_dropped, days(*range(6))),
     Mutant("unit_lost", _unit_lost, days(*range(6))),
     Mutant("routed_without_a_street", _routed_without_a_street, days(1, 13, *range(6))),
-    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(1, 13, *range(6))),
+    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(0, 13, *range(1, 6))),
     Mutant("bundle_left_with_nobody", _bundle_left_with_nobody, (a_fulfillment_shown_late,)),
 )
