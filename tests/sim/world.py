@@ -185,7 +185,8 @@ class World:
         self.parts: Parts | None = None
         self._passed: Counter[str] = Counter()
         self.idle_every = timedelta()
-        """How often sources are read while a story only waits, for hours or days; zero: as the settings say."""
+        """How often sources are read while a story only waits, for hours or days; zero: as the settings say. A source
+        that is read more often than once a minute keeps its pace: such a story is about that."""
         self._dead = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         loop.set_exception_handler(self._unhandled)
@@ -247,7 +248,7 @@ class World:
         """
         slack_s = self.idle_every.total_seconds() + 60
         if self.idle_every and seconds > 2 * slack_s and self.crash_at is None and self.daemon is not None:
-            pollers = [one for one in self.daemon.pollers if timedelta() < one.flow.every < self.idle_every]
+            pollers = [one for one in self.daemon.pollers if timedelta(minutes=1) <= one.flow.every < self.idle_every]
             usual = [(poller.flow, poller.flow.every) for poller in pollers]
             for flow, _ in usual:
                 flow.every = self.idle_every
