@@ -19,6 +19,7 @@ from daemon.core.links import skus_seen
 from daemon.core.owed import MALFORMED, Change, Page, SetAside
 from daemon.core.products import AWAY
 from daemon.core.reading import BadShape, optional_record, records, required_text, seconds_as_ms, text
+from daemon.errors import ApiError
 from daemon.store import links
 from daemon.store.database import Database
 
@@ -47,15 +48,26 @@ class ProductReader:
         self._required: dict[str, frozenset[str]] = {}
 
     async def window(self, ge_s: int, le_s: int | None) -> AsyncIterator[Page]:
-        """Pages of [ge, le] by update time, epoch seconds; none has a cursor. Raises `BadShape` for a short window."""
+        """Pages of [ge, le] by update time, epoch seconds; none has a cursor.
+
+        Raises `BadShape` for a short window. Where some details cannot be read, the others are all the same, to the end
+        of the window; then it is raised why. Where none of a handful can be, it is raised at once.
+        """
         missing = 0
         for _ in range(TRIES):
             shown: set[str] = set()
             total = 0
+            unread: ApiError | None = None
             async for rows, said in self._rows(ge_s, le_s):
                 shown |= {row.product_id for row in rows}
                 total = said
-                yield await self._page(rows)
+                page, problem, any_read = await self._page(rows)
+                yield page
+                if problem is not None and not any_read:
+                    raise problem
+                unread = unread or problem
+            if unread is not None:
+                raise unread
             missing = total - len(shown)
             if missing <= 0:
                 return
@@ -72,7 +84,8 @@ class ProductReader:
                 raise BadShape("next_page_token", "is the one of the page before")
             token = found.next_page_token
 
-    async def _page(self, rows: Sequence[Row]) -> Page:
+    async def _page(self, rows: Sequence[Row]) -> tuple[Page, ApiError | None, bool]:
+        """What was read; what kept some details from being read, and whether others were."""
         ids = [row.product_id for row in rows]
         known = await self._database.write(lambda tx: {item: links.product(tx, item) for item in ids})
         changed = {
@@ -80,26 +93,46 @@ class ProductReader:
             for row in rows
             if (one := known[row.product_id]) is None or one.stamp != row.stamp or one.gone_at_ms is not None
         }
-        page = await self.details(list(changed), changed)
-        return Page(page.changes, page.set_aside, None, seen=tuple(item for item in ids if item not in changed))
+        page, problem, any_read = await self._details(list(changed), changed)
+        seen = tuple(item for item in ids if item not in changed)
+        return Page(page.changes, page.set_aside, None, seen=seen), problem, any_read
 
-    async def details(self, ids: Sequence[str], stamps: Mapping[str, str] | None = None) -> Page:
+    async def details(self, ids: Sequence[str]) -> Page:
         """These products, whole; ids that the shop does not have are left out."""
+        page, problem, _ = await self._details(ids, {})
+        if problem is not None:
+            raise problem
+        return page
+
+    async def _details(self, ids: Sequence[str], stamps: Mapping[str, str]) -> tuple[Page, ApiError | None, bool]:
+        """As `_page`; ends with the first handful of which none could be read."""
         changes: list[Change] = []
         set_aside: list[SetAside] = []
+        problem: ApiError | None = None
         for start in range(0, len(ids), AT_ONCE):
             some = ids[start : start + AT_ONCE]
-            answers = await asyncio.gather(*(self._tiktok.product(item) for item in some), return_exceptions=True)
-            for product_id, raw in zip(some, answers, strict=True):
-                if isinstance(raw, BaseException):
-                    raise raw
-                if raw is None:
-                    continue
-                try:
-                    changes.append(await self._change(product_id, raw, (stamps or {}).get(product_id, "")))
-                except BadShape as problem:
-                    set_aside.append(SetAside(product_id, dumps(raw), MALFORMED, str(problem)))
-        return Page(tuple(changes), tuple(set_aside))
+            answers = await asyncio.gather(*(self._detail(item, stamps) for item in some), return_exceptions=True)
+            for answer in answers:
+                if isinstance(answer, ApiError):
+                    problem = problem or answer
+                elif isinstance(answer, BaseException):
+                    raise answer
+                elif isinstance(answer, Change):
+                    changes.append(answer)
+                elif isinstance(answer, SetAside):
+                    set_aside.append(answer)
+            if all(isinstance(answer, ApiError) for answer in answers):
+                return Page(tuple(changes), tuple(set_aside)), problem, False
+        return Page(tuple(changes), tuple(set_aside)), problem, True
+
+    async def _detail(self, product_id: str, stamps: Mapping[str, str]) -> Change | SetAside | None:
+        raw = await self._tiktok.product(product_id)
+        if raw is None:
+            return None
+        try:
+            return await self._change(product_id, raw, stamps.get(product_id, ""))
+        except BadShape as shape:
+            return SetAside(product_id, dumps(raw), MALFORMED, str(shape))
 
     async def vanished(self, ids: Sequence[str]) -> tuple[Page, int]:
         """What became of products that no search shows: those still there whole, the others as gone; how many are."""

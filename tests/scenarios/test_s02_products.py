@@ -238,6 +238,22 @@ def test_a_short_page_never_looks_like_the_last_one() -> None:
     play(story, settings=CALM)
 
 
+def test_details_that_fail_now_and_then_do_not_begin_the_reading_again() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.seller.create_products(90)
+        broken = Fault(FaultKind.SERVER_ERROR, "products.get", times=None, probability=0.2)
+        world.faults["tiktok"].add(broken)
+        await world.start()
+        await asyncio.sleep(HOUR)
+        assert len(links(world)) == 90
+        world.faults["tiktok"].clear()
+        assert len(world.tiktok.called("products.get")) < 180, (
+            "what was read is kept, and only the rest asked for again"
+        )
+
+    play(story, settings=CALM)
+
+
 def test_more_products_than_a_search_may_show_are_read_in_slices() -> None:
     async def story(world: World) -> None:
         for _ in range(6):
