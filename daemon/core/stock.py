@@ -15,7 +15,8 @@ never below 0 and never above `MOST`. What is published is absolute and names ev
 **Absent is not zero** (design law 10). Each figure comes with what is known about it. When one of them is not confirmed
 by the newest reading of its location (the reading failed, the row was missing, the location is gone), the sum is
 *partial*: the last figures known may lower what TikTok has, never raise it, and past INVENTORY_STALE_AFTER nothing is
-published at all. A SKU without any figure is unknown: nothing is published, least of all 0.
+published at all. A SKU without any figure is unknown: nothing is published, least of all 0. One of which every figure
+is known and lies in a location that is left out has nothing to sell: 0.
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ class StockRules:
     buffer_units: int = 0
     buffer_share: Decimal = Decimal(0)
     stale_after: timedelta = timedelta(hours=1)
+
+    @property
+    def sums_all(self) -> bool:
+        """Whether every location counts that is not left out, and so what is excluded in Pipe17 matters."""
+        return not self.location and not self._mapped
 
     def counts(self, location: str) -> bool:
         """Whether the stock of a location is sold on TikTok."""
@@ -162,7 +168,7 @@ def plan_stock(
         return Withhold(Why.NO_WAREHOUSE)
     counted = [one for one in figures if rules.counts(one.location)]
     if not counted:
-        return Withhold(Why.UNKNOWN)
+        return _kept_elsewhere(figures, shelf, rules, blind=blind)
     wanted = _spread(counted, shelf, max(reserved, 0) + max(kept_back, 0), rules)
     doubtful = [one for one in counted if not one.certain]
     if not doubtful and not blind:
@@ -174,6 +180,13 @@ def plan_stock(
         return Withhold(Why.PARTIAL)
     lowered = {warehouse: min(quantity, last[warehouse]) for warehouse, quantity in wanted.items()}
     return Publish(tuple(lowered.items()), partial=True)
+
+
+def _kept_elsewhere(figures: Sequence[Figures], shelf: Shelf, rules: StockRules, *, blind: bool) -> Publish | Withhold:
+    """No location that counts has it. Where all it has lies in locations that are left out, that is known to be 0."""
+    if not rules.sums_all or not figures or blind or not all(one.certain for one in figures):
+        return Withhold(Why.UNKNOWN)
+    return Publish(tuple(dict.fromkeys(shelf.warehouses, 0).items()))
 
 
 def _spread(counted: Sequence[Figures], shelf: Shelf, taken_off: int, rules: StockRules) -> dict[str, int]:

@@ -67,7 +67,7 @@ class PlatformLabels:
             }
         )
         try:
-            await self._tiktok.hand_over_package(package)
+            await self._tiktok.packages.hand_over_package(package)
         except ApiError as error:
             if not isinstance(error.verdict, Rejected) or error.verdict.code != "already_shipped":
                 raise

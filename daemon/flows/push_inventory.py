@@ -1,7 +1,8 @@
 """Push inventory: the stock of Pipe17 to TikTok Shop, absolute, newest wins, never zero because something is not known.
 
     source   Pipe17's rows that changed, into `store/levels.py` (stock_reader.py), and what people set at its products
-             (stock_marks.py); the SKUs behind them are marked
+             (stock_marks.py); the SKUs behind them are marked. Now and then a look at which locations are excluded in
+             Pipe17 (stock_exclusions.py), the first one before anything is pushed
     judge    works out marked SKUs, asks the guard, stages rows (stock_judge.py)
     decide   the quantities of every warehouse of a SKU as a row: key TikTok's SKU id, group its product
     deliver  all SKUs of a product that are due, in one call; what TikTok says of each decides on its row
@@ -42,6 +43,7 @@ from daemon.errors import ApiError
 from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
+from daemon.flows.stock_exclusions import Exclusions
 from daemon.flows.stock_marks import MarksReader
 from daemon.flows.stock_plan import Planner
 from daemon.flows.stock_reader import NAME as NAME
@@ -78,6 +80,7 @@ class PushInventory:
         self.rules = rules
         self.reader = StockReader(database, clock, rules)
         self.marks = MarksReader(database, clock, ownership)
+        self.exclusions = Exclusions(database, clock, rules, self.reader, ownership)
         self.reading = False
         """A reading of the source is under way; what it marks is judged when it has ended."""
         self.bell = Signal()
@@ -100,6 +103,8 @@ class PushInventory:
             except (ApiError, BadShape) as error:
                 problem = error
             complete = await self.reader.changed(self._pipe17, cursor)
+            if complete:
+                await self.exclusions.keep_up(self._pipe17)
         finally:
             self.reading = False
             self.bell.ring()

@@ -139,6 +139,7 @@ class Resync:
         reader.sweep_number = standing.number
         await self._engine.connections.opened()
         read = standing.read
+        self._flow.exclusions.ask()
         if not read:
             await self._flow.marks.whole(self._pipe17)
         async for rows in reader.pages(self._pipe17, None, skip=read):

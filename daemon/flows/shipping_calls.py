@@ -113,7 +113,7 @@ class ShippingCalls:
         intent = _intent(Box(order, plan, carrier, ()), attempt, correction.package_id)
         await attempt.intend(intent | {"corrects": correction.corrects, "old_number": correction.old_number})
         try:
-            await self._tiktok.update_tracking(
+            await self._tiktok.packages.update_tracking(
                 correction.number,
                 carrier.provider_id,
                 order_id=order.id if correction.whole_order else "",
@@ -169,7 +169,7 @@ class ShippingCalls:
     async def _by_order(self, attempt: Attempt, box: Box) -> tuple[str, str]:
         await attempt.intend(_intent(box, attempt, ""))
         plan = box.plan
-        shipped = await self._tiktok.mark_package_as_shipped(
+        shipped = await self._tiktok.packages.mark_package_as_shipped(
             box.order.id, plan.all_unit_ids, plan.tracking_number, box.carrier.provider_id
         )
         return shipped.package_id, shipped.warning
@@ -181,7 +181,7 @@ class ShippingCalls:
         if isinstance(target, Refusal):
             return target
         await attempt.intend(_intent(box, attempt, target))
-        await self._tiktok.ship_package(target, box.plan.tracking_number, box.carrier.provider_id)
+        await self._tiktok.packages.ship_package(target, box.plan.tracking_number, box.carrier.provider_id)
         return target, ""
 
     async def _split(self, attempt: Attempt, box: Box) -> str | Refusal:
@@ -190,7 +190,7 @@ class ShippingCalls:
         target = package_for(order, unit_ids, box.next_boxes)
         if not isinstance(target, SplitFirst):
             return target
-        why = await self._tiktok.why_whole(order.id)
+        why = await self._tiktok.packages.why_whole(order.id)
         if why:
             return why_not_split(order, unit_ids, "", why)
         await attempt.intend(_intent(box, attempt, ""))
@@ -198,7 +198,7 @@ class ShippingCalls:
         for groups in dict.fromkeys((target.groups, target.smallest.groups)):
             try:
                 named = groups if SPLIT_NAMES_THE_REST.value else groups[:-1]
-                package_id = (await self._tiktok.split(order.id, named))[0]
+                package_id = (await self._tiktok.packages.split(order.id, named))[0]
             except ApiError as error:
                 if not isinstance(error.verdict, Rejected) or error.verdict.code != "split_refused":
                     raise

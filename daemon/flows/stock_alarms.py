@@ -14,6 +14,7 @@ from __future__ import annotations
 from daemon.core.findings import Finding
 from daemon.core.spans import milliseconds
 from daemon.core.stock import StockRules
+from daemon.flows import stock_exclusions
 from daemon.flows.stock_plan import not_ours
 from daemon.flows.stock_reader import NAME, sight
 from daemon.store import exceptions, levels, links
@@ -37,7 +38,8 @@ def look(tx: Tx, rules: StockRules, now_ms: int) -> None:
         _show(tx, UNCOUNTED, _uncounted(tx, rules), now_ms)
 
 
-def _partial(tx: Tx, rules: StockRules, now_ms: int) -> dict[str, Finding]:
+def _partial(tx: Tx, settings: StockRules, now_ms: int) -> dict[str, Finding]:
+    rules = stock_exclusions.in_force(settings, stock_exclusions.find(tx))
     bound_ms = milliseconds(rules.stale_after)
     found: dict[str, Finding] = {}
     known = sight(tx)

@@ -30,7 +30,7 @@ from daemon.core.owed import Change
 from daemon.core.spans import milliseconds
 from daemon.core.stock import Publish
 from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objection
-from daemon.flows import stock_alarms, stock_places
+from daemon.flows import stock_alarms, stock_exclusions, stock_places
 from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
 from daemon.flows.push_inventory import NAME, PushInventory
@@ -92,7 +92,7 @@ class StockJudge:
         return done.more
 
     def _judge(self, tx: Tx, now_ms: int) -> _Pass:
-        if stock_places.mark_next(tx, now_ms):
+        if stock_places.mark_next(tx, now_ms) or stock_exclusions.mark_next(tx, now_ms):
             return _Pass(more=True)
         for sku in reservations.give_up(tx, now_ms):
             mark(tx, sku, Cause.ORDER, now_ms)

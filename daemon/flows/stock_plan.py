@@ -1,8 +1,8 @@
 """Works out what TikTok should have of one SKU, from the tables and within a transaction.
 
 Brings together the link (which product, which warehouses), Pipe17's rows, the units that orders have taken and what is
-known of the source; the arithmetic is `core/stock.py`. The judge asks before it stages a change, and the flow asks once
-more before it sends one, for a row may have waited for hours.
+known of the source and of its locations (stock_exclusions.py); the arithmetic is `core/stock.py`. The judge asks before
+it stages a change, and the flow asks once more before it sends one, for a row may have waited for hours.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from daemon.apis.pipe17.assumptions import BUFFER_IS_NOT_IN_THE_ROWS
 from daemon.core.links import PLATFORM_TYPE, Kind
 from daemon.core.owed import Owed
 from daemon.core.stock import Publish, StockRules, Withhold, plan_stock, shelf_of
+from daemon.flows import stock_exclusions
 from daemon.flows.stock_marks import read_once
 from daemon.flows.stock_reader import Sight, sight
 from daemon.store import levels, links, marks, reservations
 from daemon.store.database import Tx
+from daemon.store.levels import Stored
 from daemon.store.links import Link
 
 WRITABLE = frozenset({"DRAFT", "PENDING", "FAILED", "ACTIVATE", "SELLER_DEACTIVATED"})
@@ -46,7 +48,8 @@ class Planner:
     def __init__(self, tx: Tx, rules: StockRules, now_ms: int, fresh: timedelta) -> None:
         known = links.warehouses(tx)
         self._tx = tx
-        self._rules = rules
+        self._places = stock_exclusions.find(tx) if rules.sums_all else None
+        self._rules = rules if self._places is None else stock_exclusions.in_force(rules, self._places)
         self._now_ms = now_ms
         self.sight: Sight = sight(tx)
         self._marks_known = read_once(tx)
@@ -67,7 +70,7 @@ class Planner:
         shelf = shelf_of([place for place, _ in link.warehouses if place not in self._closed], self._default)
         confirmed_ms = self.sight.confirmed_at_ms
         rows = levels.of_sku(self._tx, link.seller_sku)
-        figures = [one.figures(certain=self._certain, confirmed_at_ms=confirmed_ms or 0) for one in rows]
+        figures = [one.figures(certain=self._counts(one), confirmed_at_ms=confirmed_ms or 0) for one in rows]
         plan = plan_stock(
             figures,
             shelf,
@@ -76,9 +79,19 @@ class Planner:
             self._rules,
             self._now_ms,
             kept_back=marks.buffer_units(self._tx, link) if BUFFER_IS_NOT_IN_THE_ROWS.value else 0,
-            blind=confirmed_ms is None or not self._marks_known,
+            blind=confirmed_ms is None or not self._marks_known or self._unlooked,
         )
         return WorkedOut(link, plan, before)
+
+    @property
+    def _unlooked(self) -> bool:
+        """Nobody has looked yet which locations are excluded in Pipe17."""
+        return self._places is not None and self._places.looked_at_ms is None
+
+    def _counts(self, row: Stored) -> bool:
+        """Whether what a row says is certain: read well, and units at a location of which we know that it counts."""
+        new = self._places is not None and bool(row.sellable) and self._places.is_new(row.location)
+        return self._certain and not new
 
 
 def not_ours(link: Link, rules: StockRules) -> str:

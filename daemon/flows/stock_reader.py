@@ -136,8 +136,9 @@ class StockReader:
         page = await pipe17.inventory(row_ids=row_ids, count=COUNT)
         return await self.store(page.rows)
 
-    async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> None:
+    async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> list[dict[str, Any]]:
         """Read these SKUs in every location; a location that is not shown is missing, and keeps its figures."""
+        shown: list[dict[str, Any]] = []
         for start in range(0, len(skus), SKUS_IN_A_CALL):
             some = skus[start : start + SKUS_IN_A_CALL]
             rows: list[dict[str, Any]] = []
@@ -148,6 +149,8 @@ class StockReader:
                     break
             await self.store(rows)
             await self._compare(some, rows)
+            shown += rows
+        return shown
 
     async def _compare(self, skus: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         shown: dict[str, set[str]] = {sku: set() for sku in skus}

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from daemon.ops.cli import times
 from daemon.ops.cli.state import guard_text, resync_text
+from daemon.ops.stock_locations import left_out_text
 from daemon.ops.web import HEADERS, Site
 from daemon.ops.web_api import open_exceptions, whole_status
 from daemon.store import reports
@@ -111,6 +112,7 @@ def _connections(status: dict[str, Any], now_ms: int) -> str:
         text = f"{backfill['state']}, {backfill['percent']} %, {backfill['read']} orders read {backfill['problem']}"
         pairs.append(("Backfill", text.strip()))
     pairs.append(("Inventory guard", guard_text(status["inventory_guard"])))
+    pairs.append(("Stock", left_out_text(status["stock_locations"], now_ms)))
     pairs.append(("Resync", resync_text(status["resync"])))
     return f'<section aria-labelledby="sides"><h2 id="sides">Connections</h2>{_pairs(pairs)}</section>'
 

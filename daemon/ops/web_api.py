@@ -35,6 +35,7 @@ from daemon.ops.cures import explained
 from daemon.ops.guard import admin_request, asked_by
 from daemon.ops.past import window
 from daemon.ops.stock_api import StockApi
+from daemon.ops.stock_locations import left_out
 from daemon.ops.web import HEADERS, Site, not_ready, problem
 from daemon.store import reports
 from daemon.store.database import Tx
@@ -180,7 +181,8 @@ async def whole_status(site: Site) -> dict[str, Any]:
     report["authorization"] = report["authorization"] | {"state": keeper.state.value, "reason": keeper.reason}
     for flow, _ in site.daemon.parts.flows:
         report["flows"].setdefault(flow.name, dict(_NEVER_RAN))
-    live = {"version": __version__, "ready": not reasons, "reasons": reasons}
+    live: dict[str, Any] = {"version": __version__, "ready": not reasons, "reasons": reasons}
+    live["stock_locations"] = left_out(site.daemon.parts.settings, await reports.facts(site.reader))
     return live | {"paused": sorted(site.daemon.parts.engine.paused)} | report
 
 

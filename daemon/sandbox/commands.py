@@ -19,7 +19,7 @@ from daemon.clock import SystemClock
 from daemon.ops.cli.commands import FAILED, OK, Ended
 from daemon.ops.cli.tables import print_json
 from daemon.sandbox.demo import run_demo
-from daemon.sandbox.demo_catalogue import DemoCatalogue
+from daemon.sandbox.demo_catalogue import EAST, DemoCatalogue
 from daemon.sandbox.demo_process import DaemonFailed
 from daemon.sandbox.demo_screen import Screen
 from daemon.sandbox.pipe17 import Pipe17Sandbox
@@ -149,6 +149,10 @@ def _told(served: Served, settings: dict[str, str]) -> str:
         _curl("POST", f"{here}/tiktok/actions/lock_campaign", '{"sku": "MUG-BLUE"}'),
         _curl("POST", f"{here}/pipe17/actions/add_stock", '{"sku": "MUG-BLUE", "on_hand": 3, "event": "adjust"}'),
         _curl("GET", f"{here}/tiktok/state"),
+        "",
+        "The merchant excludes a location in Pipe17, so that its stock is not sold any more:",
+        "",
+        _curl("POST", f"{here}/pipe17/actions/exclude_location", f'{{"location": "{EAST}"}}'),
         "",
         "Everything else that can be done and go wrong, by name:",
         "",

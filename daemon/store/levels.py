@@ -126,6 +126,26 @@ def some_sku(tx: Tx) -> str:
     return "" if found is None else str(found[0])
 
 
+def stocked_places(tx: Tx) -> list[str]:
+    """Every location that has any figure but 0, by one look into the index each."""
+    found: list[str] = []
+    while True:
+        (place,) = tx.one("level_next_place", (found[-1] if found else "",))
+        if place is None:
+            return found
+        found.append(str(place))
+
+
+def stocked_at(tx: Tx, location: str, after: str, limit: int) -> list[str]:
+    """The next SKUs with any figure but 0 at a location, in the order of SKUs ("" to begin)."""
+    return [str(sku) for (sku,) in tx.all("levels_of_place", (location, after, limit))]
+
+
+def lost_any(tx: Tx, location: str, after_ms: int) -> bool:
+    """Whether a row of the location went missing since then, and still is."""
+    return tx.one("level_lost_lately", (location, after_ms)) is not None
+
+
 def unseen(tx: Tx, sweep: int, limit: int) -> list[str]:
     """SKUs with a row that this sweep has not shown."""
     return sorted({sku for (sku,) in tx.all("levels_unseen", (sweep, limit))})

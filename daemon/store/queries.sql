@@ -482,6 +482,19 @@ UPDATE levels SET sweep = ? WHERE sku = ?;
 -- name: levels_any
 SELECT sku FROM levels LIMIT 1;
 
+-- The next location that has any stock; the condition is that of the index `levels_place`.
+-- name: level_next_place
+SELECT min(location_id) FROM levels
+WHERE location_id > ? AND (on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0);
+
+-- name: levels_of_place
+SELECT sku FROM levels
+WHERE location_id = ? AND sku > ? AND (on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0)
+ORDER BY sku LIMIT ?;
+
+-- name: level_lost_lately
+SELECT sku FROM levels WHERE location_id = ? AND missing_since_ms IS NOT NULL AND missing_since_ms > ? LIMIT 1;
+
 -- name: levels_missing_by_location
 SELECT location_id, min(missing_since_ms), count(*) FROM levels WHERE missing_since_ms IS NOT NULL GROUP BY location_id;
 

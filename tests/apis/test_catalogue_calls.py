@@ -134,7 +134,10 @@ async def test_stock_rows_are_asked_by_instant_sku_and_location_and_totals_witho
     page = await rig.client.inventory(updated_since_ms=1_767_225_600_000, skus=["A", "B"], location_id="l", skip=100)
     assert (page.rows, page.last) == ([{"sku": "A"}], True)
     await rig.client.inventory_totals(skus=["A"])
-    first, second = (call.url for call in rig.wire.calls(path))
+    await rig.client.inventory_totals(skus=["A"], requestor_id="b7712ce05d9f3a48")
+    first, second, third = (call.url for call in rig.wire.calls(path))
+    assert "requestorId" not in second
+    assert "requestorId=b7712ce05d9f3a48" in third
     assert "sku=A&sku=B&updatedSince=2026-01-01" in first
     assert "locationId=l" in first
     assert "skip=100" in first

@@ -53,7 +53,7 @@ def resign(seen):
 
 
 def mark(rig):
-    return rig.tiktok.mark_package_as_shipped(ORDER, [UNIT], "9400111899223100000019", USPS)
+    return rig.tiktok.packages.mark_package_as_shipped(ORDER, [UNIT], "9400111899223100000019", USPS)
 
 
 async def failure(awaitable):
@@ -103,8 +103,8 @@ async def test_every_call_carries_a_signature_that_fits_and_a_get_signs_no_body(
     client = rig.tiktok
     await client.order_details([ORDER, UNIT])
     await mark(rig)
-    await client.ship_package("1200000000000095871", "JX1", "68")
-    assert (await client.package("1153132168123859123"))["package_id"] == "1153132168123859123"
+    await client.packages.ship_package("1200000000000095871", "JX1", "68")
+    assert (await client.packages.package("1153132168123859123"))["package_id"] == "1153132168123859123"
     assert await client.registrations.addresses() == {"PACKAGE_UPDATE": "https://c.test/w"}
     await client.registrations.set("PACKAGE_UPDATE", "https://c.test/w")
     await client.registrations.delete("PACKAGE_UPDATE")
@@ -336,7 +336,7 @@ async def test_a_429_closes_the_operation_and_says_for_how_long():
     polling = asyncio.create_task(keep_polling())
     for _ in range(60):
         before_s = rig.clock.monotonic()
-        await rig.tiktok.at(Lane.FULFILLMENTS).mark_package_as_shipped(ORDER, [UNIT], "940011189922", USPS)
+        await rig.tiktok.at(Lane.FULFILLMENTS).packages.mark_package_as_shipped(ORDER, [UNIT], "940011189922", USPS)
         assert rig.clock.monotonic() == before_s
         await asyncio.sleep(1)
     await polling
@@ -392,7 +392,7 @@ async def test_codes_and_request_ids_that_are_not_ones_are_dropped():
 @virtual
 async def test_ids_are_encoded_into_the_path():
     rig = tiktok_rig({"/fulfillment/202309/packages/1%2F..%3Fx": ok({"package_id": "1"})})
-    await rig.tiktok.package("1/..?x")
+    await rig.tiktok.packages.package("1/..?x")
     assert rig.wire.seen[-1].query["sign"] == resign(rig.wire.seen[-1])
 
 
@@ -425,7 +425,7 @@ async def test_every_read_of_another_shape_is_an_error_with_the_name_of_the_memb
     option = "/logistics/202309/delivery_options/70/shipping_providers"
     cases = [
         (DETAIL, lambda client: client.order_details([ORDER])),
-        (PACKAGE, lambda client: client.package("1153132168123859123")),
+        (PACKAGE, lambda client: client.packages.package("1153132168123859123")),
         (option, lambda client: client.logistics.providers("70")),
         (WEBHOOKS, lambda client: client.registrations.addresses()),
         (SHOPS, lambda client: client.authorized_shops()),
@@ -449,7 +449,7 @@ async def test_a_foreign_id_alone_is_nobody_and_other_refusals_of_a_detail_are_r
 @virtual
 async def test_a_whole_order_is_shipped_without_naming_units():
     rig = tiktok_rig({MARK: SHIPPED})
-    await rig.tiktok.mark_package_as_shipped(ORDER, [], "940011189922", USPS)
+    await rig.tiktok.packages.mark_package_as_shipped(ORDER, [], "940011189922", USPS)
     assert rig.wire.calls(MARK)[0].json == {"tracking_number": "940011189922", "shipping_provider_id": USPS}
 
 

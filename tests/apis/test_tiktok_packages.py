@@ -42,7 +42,7 @@ async def failure(awaitable):
 async def test_a_split_names_its_groups_and_finds_their_packages():
     packages = [{"splittable_group_id": "2", "id": "p2"}, {"splittable_group_id": "1", "id": "p1"}]
     rig = tiktok_rig({at(SPLIT): ok({"packages": packages})})
-    assert await rig.tiktok.split(ORDER, [("1", "2"), ("3",)]) == ["p1", "p2"]
+    assert await rig.tiktok.packages.split(ORDER, [("1", "2"), ("3",)]) == ["p1", "p2"]
     assert sent(rig, SPLIT) == {
         "splittable_groups": [
             {"id": "1", "order_line_item_ids": ["1", "2"]},
@@ -54,7 +54,7 @@ async def test_a_split_names_its_groups_and_finds_their_packages():
 @virtual
 async def test_a_split_without_its_packages_is_looked_up_and_not_believed():
     rig = tiktok_rig({at(SPLIT): ok({"packages": [{"splittable_group_id": "1", "id": "p1"}]})})
-    assert isinstance((await failure(rig.tiktok.split(ORDER, [("1",), ("2",)]))).verdict, Unknown)
+    assert isinstance((await failure(rig.tiktok.packages.split(ORDER, [("1",), ("2",)]))).verdict, Unknown)
 
 
 @virtual
@@ -69,14 +69,14 @@ async def test_a_split_without_its_packages_is_looked_up_and_not_believed():
 )
 async def test_why_an_order_stays_whole(row, why):
     rig = tiktok_rig({ATTRIBUTES: ok({"split_attributes": [row]})})
-    assert await rig.tiktok.why_whole(ORDER) == why
+    assert await rig.tiktok.packages.why_whole(ORDER) == why
     assert rig.wire.calls(ATTRIBUTES)[0].query["order_ids"] == ORDER
 
 
 @virtual
 async def test_attributes_that_make_no_sense_are_read_again():
     rig = tiktok_rig({ATTRIBUTES: ok({"split_attributes": "?"})})
-    assert isinstance((await failure(rig.tiktok.why_whole(ORDER))).verdict, Retry)
+    assert isinstance((await failure(rig.tiktok.packages.why_whole(ORDER))).verdict, Retry)
 
 
 SLOT = {"start_time": 1_767_312_000, "end_time": 1_767_326_400}
@@ -99,23 +99,23 @@ DROPPED_OFF = {"handover_method": "DROP_OFF"}
 )
 async def test_a_package_of_tiktoks_is_handed_over_as_offered(offered, body):
     rig = tiktok_rig({at(SLOTS): ok(offered), at(SHIP): ok({})})
-    await rig.tiktok.hand_over_package(PACKAGE)
+    await rig.tiktok.packages.hand_over_package(PACKAGE)
     assert sent(rig, SHIP) == body
 
 
 @virtual
 async def test_slots_that_make_no_sense_are_read_again():
     rig = tiktok_rig({at(SLOTS): ok({"pickup_slots": 7})})
-    assert isinstance((await failure(rig.tiktok.hand_over_package(PACKAGE))).verdict, Retry)
+    assert isinstance((await failure(rig.tiktok.packages.hand_over_package(PACKAGE))).verdict, Retry)
 
 
 @virtual
 async def test_a_correction_of_an_order_and_of_a_package():
     rig = tiktok_rig({at(OF_ORDER): ok({}), at(OF_PACKAGE): no(36009009), at(OF_PACKAGE_NEW): ok({})})
     number = {"tracking_number": "1Z002", "shipping_provider_id": UPS}
-    await rig.tiktok.update_tracking("1Z002", UPS, order_id=ORDER, package_id=PACKAGE)
+    await rig.tiktok.packages.update_tracking("1Z002", UPS, order_id=ORDER, package_id=PACKAGE)
     assert sent(rig, OF_ORDER) == number
-    await rig.tiktok.update_tracking("1Z002", UPS, order_id="", package_id=PACKAGE)
+    await rig.tiktok.packages.update_tracking("1Z002", UPS, order_id="", package_id=PACKAGE)
     assert rig.wire.calls(at(OF_PACKAGE))[0].json == number
     assert sent(rig, OF_PACKAGE_NEW) == {"shipping_info_list": [number]}
 
@@ -124,5 +124,5 @@ async def test_a_correction_of_an_order_and_of_a_package():
 @pytest.mark.parametrize("code", [21011049, 21011050, 21011051, 21011052, 21011030])
 async def test_a_correction_that_tiktok_no_longer_takes(code):
     rig = tiktok_rig({at(OF_ORDER): no(code, "too late")})
-    error = await failure(rig.tiktok.update_tracking("1Z002", UPS, order_id=ORDER, package_id=PACKAGE))
+    error = await failure(rig.tiktok.packages.update_tracking("1Z002", UPS, order_id=ORDER, package_id=PACKAGE))
     assert error.verdict == Rejected("tracking_update_refused")

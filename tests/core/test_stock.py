@@ -69,6 +69,15 @@ def test_no_figure_is_not_zero() -> None:
     assert published(at("L2", 9), rules=StockRules(location="L1"), last={"W1": 4}) is Why.UNKNOWN
 
 
+def test_what_lies_in_locations_that_are_left_out_only_is_nothing_to_sell() -> None:
+    rules = replace(TOTAL, locations_except=frozenset({"L3", "L4"}))
+    assert published(at("L3", 8), at("L4", 2), shelf=TWO, rules=rules) == {"W1": 0, "W2": 0}
+    assert published(at("L3", 8), at("L4", 2, certain=False), rules=rules) is Why.UNKNOWN
+    assert plan_stock([at("L3", 8)], ONE, 0, {"W1": 9}, rules, NOW, blind=True) == Withhold(Why.UNKNOWN)
+    mapped = StockRules(location_map={"L1": "W1"}, locations_except=frozenset({"L3"}))
+    assert published(at("L3", 8), rules=mapped) is Why.UNKNOWN
+
+
 def test_no_warehouse() -> None:
     assert published(at("L1", 9), shelf=Shelf((), "")) is Why.NO_WAREHOUSE
 
@@ -168,7 +177,12 @@ def test_partial_knowledge_never_raises_and_unknown_is_never_zero(
     plan = plan_stock(figures, TWO, reserved, last, rules, NOW, blind=blind)
     counted = [one for one in figures if rules.counts(one.location)]
     unsure = [one for one in counted if not one.certain]
-    if not counted:
+    if not counted and isinstance(plan, Publish):
+        assert figures
+        assert all(one.certain and one.location in rules.locations_except for one in figures)
+        assert plan == Publish((("W1", 0), ("W2", 0)))
+        assert not blind
+    elif not counted:
         assert plan == Withhold(Why.UNKNOWN)
     elif blind or any(NOW - one.known_at_ms > HOUR for one in unsure):
         assert plan == Withhold(Why.STALE)
@@ -185,7 +199,7 @@ def test_the_sum_is_what_is_sellable_less_orders_and_buffer(
 ) -> None:
     plan = plan_stock(figures, TWO, reserved, None, rules, NOW)
     counted = [one for one in figures if rules.counts(one.location)]
-    if not counted:
+    if not counted and not rules.sums_all:
         assert plan == Withhold(Why.UNKNOWN)
         return
     assert isinstance(plan, Publish)

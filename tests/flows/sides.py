@@ -11,7 +11,8 @@ from house import NOW_MS, House
 
 from daemon.apis.pipe17.client import Created
 from daemon.apis.pipe17.session import Rows
-from daemon.apis.tiktok.client import OrderPage, Shipped
+from daemon.apis.tiktok.client import OrderPage
+from daemon.apis.tiktok.packages import Shipped
 from daemon.apis.tiktok.shops import Shop
 from daemon.core.carriers import Provider
 from daemon.core.lanes import Lane
@@ -145,6 +146,10 @@ class TikTokSide(_Side):
 
     @property
     def logistics(self) -> TikTokSide:
+        return self
+
+    @property
+    def packages(self) -> TikTokSide:
         return self
 
     async def providers(self, delivery_option_id: str, **regions: str) -> Sequence[Provider]:

@@ -8,7 +8,7 @@ import pytest
 from pipe17_org import EXT, MUG, Org, check, check_answer
 
 from daemon.sandbox.faults import FaultKind
-from daemon.sandbox.pipe17 import Pipe17Options
+from daemon.sandbox.pipe17 import Pipe17Options, Totals
 
 OWN = "b7712ce05d9f3a48"
 MAPPED = {"integrationId": OWN, "extProductId": "1729", "sku": "MUG-BLUE", "status": "published"}
@@ -96,6 +96,45 @@ def test_totals_sum_the_locations_that_count() -> None:
     check(rows[0], "inventoryTotal")
     assert org.call("GET", "/inventory", query={"totals": "true", "ledger": "true"})[0] == 400
     assert org.call("GET", "/inventory", query={"totals": "true", "updatedSince": "2025-01-01T00:00:00.000Z"})[0] == 400
+
+
+def totals(org: Org) -> int:
+    """Units of SKU A over all locations that count."""
+    (row,) = org.list("inventory", totals="true", sku="A")
+    return int(row["onHand"])
+
+
+def test_a_location_is_excluded_while_it_runs_and_a_failing_one_is_in_neither_answer() -> None:
+    org = Org()
+    for place, units in (("a1", 5), ("b2", 7), ("c3", 8)):
+        org.sandbox.keeper.add_stock("A", units, place)
+    stamps = [row["updatedAt"] for row in org.list("inventory")]
+    assert org.sandbox.keeper.exclude_location("c3") == ["c3"]
+    assert totals(org) == 12
+    assert [row["updatedAt"] for row in org.list("inventory")] == stamps, "no row says so"
+    org.fail(kind=FaultKind.MISSING_LOCATION, operation="inventory.list", times=2, message="b2")
+    assert totals(org) == 5
+    assert {row["locationId"] for row in org.list("inventory")} == {"a1", "c3"}
+    assert org.sandbox.keeper.exclude_location("c3", excluded=False) == []
+    assert totals(org) == 20
+
+
+@pytest.mark.parametrize(("answer", "status"), [("400", 400), ("403", 403), ("404", 404), ("none", 200)])
+def test_totals_may_be_answered_otherwise(answer: str, status: int) -> None:
+    org = Org(Pipe17Options(totals=Totals(answer)))
+    org.sandbox.keeper.add_stock("A", 5)
+    got, body = org.call("GET", "/inventory", query={"totals": "true"})
+    assert got == status
+    assert body.get("inventory", []) == []
+    assert len(org.list("inventory")) == 1
+
+
+def test_totals_may_be_passed_over_and_carry_other_members() -> None:
+    org = Org(Pipe17Options(totals=Totals.IGNORED))
+    org.sandbox.keeper.add_stock("A", 5)
+    assert "locationId" in org.list("inventory", totals="true")[0]
+    org.sandbox.options.totals, org.sandbox.options.totals_members = Totals.SUMS, ("available",)
+    assert org.list("inventory", totals="true")[0].keys() == {"sku", "available", "updatedAt"}
 
 
 def test_pages_with_faults_look_like_good_ones() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from daemon.core.exclusions import Rows, Sees, told, weighings
+from daemon.core.standings import Place
 from daemon.core.stock_rows import StockRow
-from daemon.flows import resync_standing
+from daemon.flows import resync_standing, stock_exclusions
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
 from daemon.store import facts, levels, links, reservations
@@ -17,6 +19,8 @@ from daemon.store.database import Tx
 from tests.sim import scenarios_stock as worlds
 from tests.sim.bug_bank import Mutant
 from tests.sim.scenarios import Scenario
+
+Answer = Sequence[Mapping[str, Any]]
 
 
 @contextmanager
@@ -153,6 +157,40 @@ def _units_kept_for_ever() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _failing_is_excluded() -> Iterator[None]:
+    """What is in neither the rows nor the totals is weighed as if it were there, and found to be left out."""
+
+    def tells(tx: Tx, rows: Rows, before: Answer, after: Answer, now_ms: int) -> dict[str, Sees]:
+        kept = {
+            sku: {row.location: {"onHand": row.on_hand, "future": row.future} for row in levels.of_sku(tx, sku)}
+            for sku in rows
+        }
+        return told(weighings(kept, before, after))
+
+    with mock.patch.object(stock_exclusions, "tells", tells):
+        yield
+
+
+@contextmanager
+def _exclusions_ignored() -> Iterator[None]:
+    """Every location counts, whatever Pipe17's totals say."""
+    with mock.patch.object(stock_exclusions, "in_force", lambda rules, places: rules):
+        yield
+
+
+@contextmanager
+def _one_look_is_enough() -> Iterator[None]:
+    """What one look tells of a location is believed at once, and it may have lost rows a minute ago."""
+    real = Place.after_look
+
+    def after_look(self: Place, sees: Sees | None, now_ms: int) -> Place:
+        return real(real(self, sees, now_ms), sees, now_ms) if sees is not None else real(self, sees, now_ms)
+
+    with mock.patch.object(Place, "after_look", after_look), mock.patch.object(levels, "lost_any", return_value=False):
+        yield
+
+
 NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in (1, 0, 2))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
@@ -162,6 +200,12 @@ RESYNC: tuple[Scenario, ...] = (
 )
 ZERO: tuple[Scenario, ...] = (lambda: worlds.a_source_that_zeroes_everything(1.0, 5),)
 
+EXCLUDED: tuple[Scenario, ...] = tuple(
+    lambda seed=seed: worlds.an_excluded_location_beside_failing_ones(seed)  # type: ignore[misc]
+    for seed in (7, 9)
+)
+"""Days with a location that is now and then in neither the rows nor the totals, at the wrong moments."""
+
 MUTANTS = (
     Mutant("absent is zero", _absent_is_zero, NASTY),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
@@ -170,6 +214,9 @@ MUTANTS = (
     Mutant("a second resync runs beside the first", _resync_beside_resync, RESYNC),
     Mutant("the guard forgets what went to zero in slices", _guard_forgets_slices, ZERO),
     Mutant("the guard counts SKUs that are not linked", _guard_counts_too_many_linked, ZERO),
+    Mutant("a location that fails is taken for excluded", _failing_is_excluded, EXCLUDED),
+    Mutant("one look settles whether a location is excluded", _one_look_is_enough, EXCLUDED),
+    Mutant("what is excluded in Pipe17 counts all the same", _exclusions_ignored, EXCLUDED),
     Mutant("units of an order are counted twice", _units_twice, ORDERS),
     Mutant("units of an order are never counted", _units_never, ORDERS),
     Mutant("units of a cancelled order never come back", _units_kept_for_ever, ORDERS),

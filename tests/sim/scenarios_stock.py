@@ -85,6 +85,8 @@ class Shop:
         self.world = world
         self.books = Books()
         self.rng = world.rng
+        self.excluded: frozenset[str] = frozenset()
+        """Locations that the merchant excluded in Pipe17."""
         self.sets = False
 
     def sell_sets(self) -> None:
@@ -119,7 +121,7 @@ class Shop:
 
     def sellable(self, sku: str) -> int:
         """What Pipe17 can sell of a SKU."""
-        rows = (self.world.pipe17.keeper.stock_at(sku, location) for location in (MAIN, NORTH, SOUTH))
+        rows = (self.world.pipe17.keeper.stock_at(sku, location) for location in {MAIN, NORTH, SOUTH} - self.excluded)
         members = ("onHand", "committed", "future", "committedFuture")
         counted = [[int(row[name]) for name in members] for row in rows if row is not None]
         return sum(on_hand - committed + future - promised for on_hand, committed, future, promised in counted)
@@ -296,6 +298,41 @@ def a_nasty_source(seed: int) -> list[str]:
         return []
 
     return _played(story, seed=seed, tiktok=TikTokOptions(inventory_refusals=("item", "call")[seed % 2]))
+
+
+def an_excluded_location_beside_failing_ones(seed: int) -> list[str]:
+    """The merchant excluded one location in Pipe17 and set nothing here; the others fail now and then, wholly or every
+    now and then, levels move, the daemon dies: what is excluded is never sold, what fails is never taken for it."""
+
+    async def story(shop: Shop) -> list[str]:
+        world, rng = shop.world, shop.rng
+        for number, sku in enumerate(EVERY_SKU):
+            world.pipe17.keeper.add_stock(sku, 41 + number % 5, NORTH)
+            world.pipe17.keeper.add_stock(sku, 50 + number % 3, SOUTH)
+        world.pipe17.keeper.exclude_location(SOUTH)
+        shop.excluded = frozenset({SOUTH})
+        shop.books.totals = {sku: [shop.sellable(sku)] for sku in EVERY_SKU}
+        await shop.start()
+        await world.live(5 * MINUTE_S)
+        found = [f"{text} (a few minutes after the start)" for text in shop.not_converged()]
+        for _ in range(8):
+            failing = Fault(
+                FaultKind.MISSING_LOCATION,
+                "inventory.list",
+                times=None,
+                probability=rng.choice((0.3, 1.0, 1.0)),
+                message=rng.choice((MAIN, NORTH, NORTH, SOUTH)),
+            )
+            world.faults["pipe17"].add(failing)
+            for _ in range(5):
+                shop.move()
+                await world.live(rng.uniform(2 * MINUTE_S, 10 * MINUTE_S))
+            world.faults["pipe17"].clear()
+            await _crash(world, rng)()
+            await world.live(rng.uniform(0, 40 * MINUTE_S))
+        return found
+
+    return _played(story, seed=seed)
 
 
 def levels_move_during_a_resync(crash: tuple[str, int] | None) -> list[str]:

@@ -19,6 +19,11 @@ def test_units_of_orders_count_once_from_the_order_to_its_shipment(seed: int) ->
     assert worlds.orders_take_units_once(seed) == []
 
 
+@pytest.mark.parametrize("seed", [0, 7, 9])
+def test_what_is_excluded_in_pipe17_is_never_sold_and_what_fails_is_not_taken_for_it(seed: int) -> None:
+    assert worlds.an_excluded_location_beside_failing_ones(seed) == []
+
+
 CRASHES = (
     None,
     *(("committed", number) for number in (1, 2, 3, 5, 8, 13, 21, 34)),

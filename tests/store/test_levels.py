@@ -9,6 +9,7 @@ from store_bench import NOW_MS, Bench
 
 from daemon.core.links import Kind, SkuSeen
 from daemon.core.stock_rows import StockRow
+from daemon.flows import stock_exclusions
 from daemon.store import levels, links, reservations
 from daemon.store.levels import Cause
 
@@ -77,6 +78,36 @@ def test_what_a_sweep_has_not_shown(bench: Bench) -> None:
     assert bench.do(lambda tx: levels.unseen(tx, 2, 10)) == ["A"]
     bench.do(lambda tx: levels.only(tx, "A", {"L1"}, 2, NOW_MS))
     assert bench.do(lambda tx: levels.unseen(tx, 2, 10)) == []
+
+
+def test_places_with_stock_and_what_is_kept_there(bench: Bench) -> None:
+    for number, place in enumerate(("L2", "L1", "L3")):
+        for sku in ("A", "B", "C"):
+            row = StockRow(sku, place, number + (sku != "A"), 0, 0, 0, 1, "", 0)
+            bench.do(lambda tx, row=row: levels.put(tx, row, 1, NOW_MS))
+    future = StockRow("F", "L4", 0, 0, 9, 0, 1, "", 0)
+    bench.do(lambda tx: levels.put(tx, future, 1, NOW_MS))
+    assert bench.do(levels.stocked_places) == ["L1", "L2", "L3", "L4"]
+    assert bench.do(lambda tx: levels.stocked_at(tx, "L2", "", 10)) == ["B", "C"]
+    assert bench.do(lambda tx: levels.stocked_at(tx, "L1", "A", 1)) == ["B"]
+
+
+def test_a_location_that_lost_rows_lately_is_not_judged(bench: Bench) -> None:
+    """It may be failing: what the totals leave out then says nothing about an exclusion."""
+    rows = {"A": {"L1": {"onHand": 7}, "L2": {"onHand": 8}}}
+    totals = [{"sku": "A", "onHand": 7}]
+    put(bench, 7)
+    put(bench, 8, location="L2")
+
+    def told(now_ms: int) -> set[str]:
+        return set(bench.do(lambda tx: stock_exclusions.tells(tx, rows, totals, totals, now_ms)))
+
+    assert told(NOW_MS) == {"L1", "L2"}
+    other = StockRow("Z", "L2", 4, 0, 0, 0, 1, "", 0)
+    bench.do(lambda tx: levels.put(tx, other, 1, NOW_MS))
+    bench.do(lambda tx: levels.only(tx, "Z", (), 2, NOW_MS))
+    assert told(NOW_MS + 60_000) == {"L1"}
+    assert told(NOW_MS + 3_700_000) == {"L1", "L2"}, "a row that was removed for good does not keep it from being told"
 
 
 def test_a_link_marks_when_it_says_something_about_stock(bench: Bench) -> None:

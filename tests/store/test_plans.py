@@ -57,6 +57,9 @@ BY_INDEX = {
     "levels_of_sku": "sqlite_autoindex_levels_1",
     "levels_unseen": "levels_sweep",
     "levels_missing_by_location": "levels_missing",
+    "level_next_place": "levels_place",
+    "levels_of_place": "levels_place",
+    "level_lost_lately": "levels_missing",
     "stock_unweighed": "stock_changes_turn",
     "stock_to_stage": "stock_changes_turn",
     "stock_zeroed_count": "stock_zeroed_at",
@@ -104,7 +107,9 @@ def test_the_statement_uses_the_index_made_for_it(bench: Bench, name: str, index
     assert not flow_alone, "all rows of a flow, finished ones too"
 
 
-@pytest.mark.parametrize("name", ["outbox_queue", "outbox_due", "outbox_backlog", "outbox_expire", "journal_of_group"])
+@pytest.mark.parametrize(
+    "name", ["outbox_queue", "outbox_due", "outbox_backlog", "outbox_expire", "journal_of_group", "levels_of_place"]
+)
 def test_the_order_comes_from_the_index(bench: Bench, name: str) -> None:
     assert not [step for step in _plan(bench, name) if "TEMP B-TREE" in step]
 

@@ -114,6 +114,14 @@ BUFFER_IS_NOT_IN_THE_ROWS = Assumption(
     "row; we take it off once, besides INVENTORY_BUFFER.",
 )
 
+TOTALS_ASK_AS_US = Assumption(
+    "P17-17",
+    False,
+    "`totals=true` on the inventory list leaves out the locations that are excluded in Pipe17, for all integrations or "
+    "for the one of our key. `requestorId`, which may name the integration whose exclusions apply, is not sent. Totals "
+    "are evidence about locations and never a quantity: whatever they mean, figures come from the rows.",
+)
+
 TAKEN_BACK_BY_QUANTITY = Assumption(
     "P17-31",
     True,
@@ -144,4 +152,5 @@ ASSUMPTIONS: tuple[Assumption[Any], ...] = (
     PRODUCTS_LINK_BY_EXT_ID,
     MAPPING_MERGES,
     BUFFER_IS_NOT_IN_THE_ROWS,
+    TOTALS_ASK_AS_US,
 )

@@ -25,7 +25,7 @@ from daemon.errors import ApiError
 
 SYSTEM = "pipe17"
 CALL_TIMEOUT_S = 30.0
-OPTIONAL = "webhooks."
+OPTIONAL = ("webhooks.", "inventory.totals")
 """Calls we can do without: that the key may not make them says nothing about where we stand."""
 
 Params = Sequence[tuple[str, str]]

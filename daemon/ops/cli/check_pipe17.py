@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 from daemon.apis.pipe17.webhooks import TOPICS
-from daemon.assembly import Parts
+from daemon.assembly import Parts, stock_rules
+from daemon.core.exclusions import are_totals
 from daemon.core.verdicts import Reauth
 from daemon.errors import ApiError
 from daemon.ops.cli.findings import Finding, fail, ok, refused, warn
@@ -79,6 +80,8 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
     if "inventory" in granted:
         async for finding in _locations_named(parts):
             yield finding
+        if stock_rules(settings).sums_all:
+            yield await _check_totals(parts)
     if settings.connector_public_url:
         yield await _check_webhook(parts)
 
@@ -103,6 +106,19 @@ async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
                 yield fail(AREA, f"{setting} names {location}, and Pipe17 has no such location", cure)
     except ApiError as error:
         yield refused(AREA, error)
+
+
+async def _check_totals(parts: Parts) -> Finding:
+    """Whether we can tell which locations are excluded in Pipe17 (flows/stock_exclusions.py)."""
+    why = "locations that are excluded in Pipe17 cannot be told, and their stock counts"
+    cure = "name such locations in INVENTORY_LOCATIONS_EXCEPT"
+    try:
+        page = await parts.pipe17.inventory_totals(count=1)
+    except ApiError as error:
+        return warn(AREA, f"shows no totals of stock: {why} ({error})", cure)
+    if not are_totals(page.rows):
+        return warn(AREA, f"answers with rows where totals of stock were asked for: {why}", cure)
+    return ok(AREA, "shows totals of stock, which tell the locations that are excluded")
 
 
 async def _check_webhook(parts: Parts) -> Finding:

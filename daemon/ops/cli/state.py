@@ -18,6 +18,7 @@ from daemon.ops.cli import times
 from daemon.ops.cli.commands import OK
 from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, settings_of
 from daemon.ops.cli.tables import bytes_text, pairs, print_json, table
+from daemon.ops.stock_locations import left_out, left_out_text
 from daemon.store import reports
 from daemon.store.reader import Reader
 
@@ -35,11 +36,12 @@ def list_arguments(parser: argparse.ArgumentParser) -> None:
 
 def status(args: argparse.Namespace) -> int:
     """The whole picture on one page."""
-    now_ms = _now_ms()
+    now_ms, settings = _now_ms(), settings_of(args, credentials_needed=False)
 
     async def whole(reader: Reader) -> dict[str, Any]:
         known = await reports.facts(reader)
-        return {"paused": known.get("paused", []), **await reports.status(reader, now_ms)}
+        live = {"paused": known.get("paused", []), "stock_locations": left_out(settings, known)}
+        return live | await reports.status(reader, now_ms)
 
     found, daemon = read(args, whole)
     report = {"version": __version__, "daemon": daemon, **found}
@@ -177,6 +179,7 @@ def _print_status(report: dict[str, Any], now_ms: int) -> None:
         ("paused", ", ".join(report["paused"])),
         ("backfill", backfill_text(report["backfill"])),
         ("inventory guard", guard_text(report["inventory_guard"])),
+        ("stock", left_out_text(report["stock_locations"], now_ms)),
         ("resync", resync_text(report["resync"])),
         ("store", bytes_text(report["store_bytes"])),
     ]

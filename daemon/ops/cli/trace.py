@@ -21,7 +21,10 @@ from daemon.ops.cli.commands import OK, Ended
 from daemon.ops.cli.given import settings_of
 from daemon.ops.cli.state import cures, read
 from daemon.ops.cli.tables import pairs, print_json, table
+from daemon.ops.stock_locations import why_uncounted
 from daemon.store.links import Link
+from daemon.store.reader import Reader
+from daemon.store.reports import facts
 from daemon.store.trace import LINES_MAX, LINES_OF_A_SKU
 from daemon.store.trace import trace as story_of
 
@@ -56,9 +59,15 @@ def trace(args: argparse.Namespace) -> int:
 
         return stock_plan.not_ours(link, stock_rules(rules)) if rules.inventory.pushes else "INVENTORY is off"
 
-    found, daemon = read(
-        args, lambda reader: story_of(reader, args.id.strip(), personal=args.personal, not_ours=not_ours)
-    )
+    async def story(reader: Reader) -> dict[str, Any] | None:
+        told = await story_of(reader, args.id.strip(), personal=args.personal, not_ours=not_ours)
+        known = await facts(reader)
+        for one in (told or {}).get("skus", ()):
+            for row in one["levels"]:
+                row["uncounted"] = why_uncounted(rules, known, row["location_id"])
+        return told
+
+    found, daemon = read(args, story)
     if found is None:
         raise Ended(
             f"nothing is known by the id {args.id}: it may belong to another channel, be older than "
@@ -152,7 +161,8 @@ def _level(row: dict[str, Any], now_ms: int) -> str:
         parts += f", {row['future']} to come of which {row['committed_future']} are committed"
     missing = row["missing_since_ms"]
     gone = f"; not shown any more since {times.ago(missing, now_ms)}" if missing is not None else ""
-    return f"{sellable} at {row['location_id']} ({parts}{gone})"
+    left_out = f"; not sold: {row['uncounted']}" if row["uncounted"] else ""
+    return f"{sellable} at {row['location_id']} ({parts}{gone}{left_out})"
 
 
 def _change(change: dict[str, Any], now_ms: int) -> str:

@@ -8,6 +8,7 @@ from daemon.sandbox.pipe17.options import (
     EditsUntil,
     HoldFrom,
     Pipe17Options,
+    Totals,
     Tracking,
 )
 from daemon.sandbox.pipe17.service import Pipe17Sandbox
@@ -24,5 +25,6 @@ __all__ = [
     "HoldFrom",
     "Pipe17Options",
     "Pipe17Sandbox",
+    "Totals",
     "Tracking",
 ]

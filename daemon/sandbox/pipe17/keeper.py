@@ -43,6 +43,12 @@ class Keeper:
             return self._goods.place_at(location_id, name, self._now()).id
         return _made(self._goods.create_location({"name": name}, PEOPLE, self._now())).id
 
+    def exclude_location(self, location: str, excluded: bool = True) -> list[str]:
+        """Take a location out of the totals, or back in; which are left out now. No row changes by that."""
+        others = [one for one in self._options.excluded_locations if one != location]
+        self._options.excluded_locations = tuple([*others, location] if excluded else others)
+        return list(self._options.excluded_locations)
+
     def add_stock(self, sku: str, on_hand: int = 0, location: str = "", event: str = "ingest", **counters: int) -> None:
         """Set `onHand` (and other counters by their names) of a SKU at a location, by default the main one."""
         wrong = counters.keys() - set(COUNTERS)

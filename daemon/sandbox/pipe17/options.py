@@ -57,6 +57,21 @@ class HoldFrom(StrEnum):
     """`extOrderCreatedAt`."""
 
 
+class Totals(StrEnum):
+    """How `totals=true` on the inventory list is answered."""
+
+    SUMS = "sums"
+    IGNORED = "ignored"
+    """As if it had not been there, with rows of locations."""
+    NONE = "none"
+    """200 without rows."""
+    REFUSED = "400"
+    FORBIDDEN = "403"
+    UNKNOWN = "404"
+
+
+TOTALS_MEMBERS = ("onHand", "committed", "available", "availableToPromise", "future", "committedFuture", "incoming")
+
 CHANNEL_GRANTS: Mapping[str, str] = {
     "orders": "crul",
     "shipments": "rl",
@@ -136,7 +151,10 @@ class Pipe17Options:
     totals_since: bool = False
     """Whether `totals` can be combined with `updatedSince`; else 400."""
     excluded_locations: tuple[str, ...] = ()
-    """Locations that totals leave out."""
+    """Locations that totals leave out; nothing else in the API says so."""
+    totals: Totals = Totals.SUMS
+    totals_members: tuple[str, ...] = TOTALS_MEMBERS
+    """What a totals row sums up; it is not known which members it carries."""
     keeps_external_system: bool = True
     """Whether a location keeps `externalSystem`; else it is dropped like any unknown member."""
     foreign_product_status: int = 403

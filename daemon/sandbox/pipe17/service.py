@@ -27,7 +27,7 @@ from daemon.sandbox.pipe17.goods import shown
 from daemon.sandbox.pipe17.hooks import Hooks
 from daemon.sandbox.pipe17.keeper import Keeper
 from daemon.sandbox.pipe17.listing import page, read_query
-from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options
+from daemon.sandbox.pipe17.options import Creation, Duplicate, Pipe17Options, Totals
 from daemon.sandbox.pipe17.shapes import FULFILLMENT, ORDER, clean
 from daemon.sandbox.pipe17.struck import loss_of, refused, spoiled
 from daemon.sandbox.pipe17.table import Row, Table
@@ -99,7 +99,9 @@ class Pipe17Sandbox:
             reply = refused(fault, now_ms)
         else:
             allowed = admit(call, route, self.options)
-            reply = failure(allowed) if isinstance(allowed, Refusal) else self._answer(allowed, call, body, now_ms)
+            reply = (
+                failure(allowed) if isinstance(allowed, Refusal) else self._answer(allowed, call, body, now_ms, fault)
+            )
             if fault is not None and fault.kind in PAGE_FAULTS and isinstance(route, Route) and reply.status == 200:
                 reply = spoiled(reply, route.entity, fault)
             if fault is not None and fault.kind is FaultKind.NULL_DATA and reply.status < 300:
@@ -108,7 +110,7 @@ class Pipe17Sandbox:
         self._record(call, operation, now_ms, reply, body, fault)
         return distort(reply, fault)
 
-    def _answer(self, route: Route, call: Call, body: Any, now_ms: int) -> Reply:
+    def _answer(self, route: Route, call: Call, body: Any, now_ms: int, fault: Fault | None) -> Reply:
         if route.entity == "webhooks":
             return self.hooks.answer(route, body, now_ms)
         table = self._table(route.entity)
@@ -116,8 +118,9 @@ class Pipe17Sandbox:
             query = read_query(table, call.query, self.options)
             if isinstance(query, Refusal):
                 return failure(query)
-            if query.totals:
-                return success(totals_page(table, query, self.options))
+            if query.totals and self.options.totals is not Totals.IGNORED:
+                totals = totals_page(table, query, self.options, fault)
+                return failure(totals) if isinstance(totals, Refusal) else success(totals)
             owner = None if self.options.org_wide else self.options.integration
             return success(page(table, query, owner, self._shown))
         if route.action == "create":

@@ -15,6 +15,7 @@ import pytest
 from daemon.apis.pipe17.webhooks import TOPICS
 from daemon.ops.cli.check_here import check_clock
 from daemon.sandbox.faults import Fault, FaultKind
+from daemon.sandbox.pipe17 import Totals
 from daemon.store import webhook_secret
 from daemon.store.database import take_lock
 from daemon.store.sealing import Seal
@@ -302,6 +303,18 @@ def test_locations_that_settings_name(connected: Any, command: Command, monkeypa
     assert ran.status == 1
     said = [what for _, what, _ in lines(ran, "FAIL")]
     assert said == ["INVENTORY_LOCATIONS_EXCEPT names nowhere, and Pipe17 has no such location"]
+
+
+@pytest.mark.parametrize("answer", [Totals.REFUSED, Totals.FORBIDDEN, Totals.IGNORED])
+def test_a_pipe17_without_totals_is_said(connected: Any, command: Command, answer: Totals) -> None:
+    connected.pipe17.keeper.add_stock("A", 3)
+    assert any("shows totals of stock" in what for _, what, _ in lines(command("check", "--json"), "ok"))
+    connected.pipe17.options.totals = answer
+    ran = command("check", "--json")
+    assert ran.status == 0
+    ((_, what, cure),) = [line for line in lines(ran, "warn") if "totals" in line[1]]
+    assert "locations that are excluded in Pipe17 cannot be told" in what
+    assert "INVENTORY_LOCATIONS_EXCEPT" in cure
 
 
 def test_a_refused_call_beside_the_daemon_does_not_write(connected: Any, command: Command, environment: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from daemon.core.findings import Finding
 from daemon.core.links import Kind, SkuSeen
 from daemon.core.marks import Mark
+from daemon.core.standings import Place, Places, Standing
 from daemon.core.stock_rows import StockRow
 from daemon.flows import resync_standing
 from daemon.store import exceptions, facts, journal, levels, links, marks, outbox, reservations
@@ -45,6 +47,26 @@ def test_a_resync_is_stored_and_joined(command: Command, in_store: Callable[...,
     assert command("resync", "inventory", "--json").json["started"] is False
     assert "reading, 0 %: sends every level again, asked for by command line" in command("status").out
     assert command("resync", "orders").status == 2
+
+
+def test_what_is_left_out_and_why_is_shown(
+    command: Command, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = command("status")
+    assert "excluded in Pipe17" not in ran.out
+    places = Places({"L3": Place(Standing.EXCLUDED, AT_MS), "L4": Place(Standing.ASSUMED, AT_MS)}, AT_MS)
+    in_store(lambda tx: facts.put(tx, "stock_locations", places.public(), AT_MS))
+    monkeypatch.setenv("INVENTORY_LOCATIONS_EXCEPT", "L9")
+    shown = " ".join(command("status").out.split())
+    assert "without L3 (excluded in Pipe17, since" in shown
+    assert "L9 (INVENTORY_LOCATIONS_EXCEPT); whether Pipe17 excludes L4 cannot be told" in shown
+    said = command("status", "--json").json["stock_locations"]
+    assert said["excluded_in_pipe17"] == [{"location": "L3", "since_ms": AT_MS}]
+    assert said["left_out_by_setting"] == ["L9"]
+    in_store(lambda tx: facts.put(tx, "stock_locations", replace(places, problem="no totals").public(), AT_MS))
+    assert "(INVENTORY_LOCATIONS_EXCEPT); no totals" in " ".join(command("status").out.split())
+    monkeypatch.setenv("INVENTORY", "off")
+    assert command("status", "--json").json["stock_locations"] == {}
 
 
 def test_nothing_held(command: Command) -> None:
@@ -104,6 +126,25 @@ def test_trace_of_a_sku_says_where_its_stock_comes_from(
     ):
         assert text in told
     assert "SET" not in told
+
+
+def test_trace_of_a_sku_says_what_is_not_sold_and_why(
+    command: Command, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_store(goods)
+    places = Places({"L2": Place(Standing.EXCLUDED, AT_MS)}, AT_MS)
+    in_store(lambda tx: facts.put(tx, "stock_locations", places.public(), AT_MS))
+
+    def uncounted() -> dict[str, str]:
+        (one,) = command("trace", "MUG", "--json").json["skus"]
+        return {row["location_id"]: row["uncounted"] for row in one["levels"]}
+
+    assert uncounted() == {"L1": "", "L2": "excluded in Pipe17"}
+    assert "; not sold: excluded in Pipe17)" in " ".join(command("trace", "MUG").out.split())
+    monkeypatch.setenv("INVENTORY_LOCATIONS_EXCEPT", "L1")
+    assert uncounted() == {"L1": "INVENTORY_LOCATIONS_EXCEPT names it", "L2": "excluded in Pipe17"}
+    monkeypatch.setenv("INVENTORY_LOCATION", "L2")
+    assert uncounted() == {"L1": "the settings name other locations", "L2": ""}
 
 
 def test_trace_of_a_product_shows_all_of_it(command: Command, in_store: Callable[..., Any]) -> None:
