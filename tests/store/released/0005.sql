@@ -214,6 +214,13 @@ CREATE TABLE tokens (
     updated_at_ms INTEGER NOT NULL
 );
 INSERT INTO "tokens" VALUES('current','{"access_token":"a"}',1767218400000);
+CREATE TABLE unlinked (
+    order_id  TEXT    NOT NULL,
+    sku       TEXT    NOT NULL,    -- seller SKU
+    due_at_ms INTEGER,             -- when a person is told; none: was told
+    PRIMARY KEY (order_id, sku)
+);
+INSERT INTO "unlinked" VALUES('held','MUG-GREEN',1767218400000);
 CREATE TABLE warehouse_changes (
     warehouse_id  TEXT    PRIMARY KEY,
     position      TEXT    NOT NULL,    -- the last SKU id that was looked at
@@ -261,5 +268,7 @@ CREATE INDEX pushed_sku ON pushed (sku_id, at_ms, id);
 CREATE INDEX links_alive ON links (sku_id) WHERE gone_at_ms IS NULL;
 CREATE INDEX levels_place ON levels (location_id, sku)
 WHERE on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0;
+CREATE INDEX unlinked_sku ON unlinked (sku);
+CREATE INDEX unlinked_due ON unlinked (due_at_ms) WHERE due_at_ms IS NOT NULL;
 COMMIT;
 PRAGMA user_version = 5;
