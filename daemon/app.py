@@ -1,7 +1,8 @@
 """How the daemon starts and stops: its loops, in one task group. Read this first, then `daemon/assembly.py`.
 
     timekeeper, a poller and a pusher per flow (a pusher for one without a source), webhook hints, backfill,
-    the judge of stock and its resync, orders of unknown SKUs, connections, upkeep, and once what was switched off
+    the judge of stock, its resync and second looks, orders of unknown SKUs, connections, upkeep, and once what was
+    switched off
 
 Start: the store is open under its lock; turn what was under way when the process last ended into look-ups, load tokens
 and closures, start the loops. Nothing is scanned and nobody is called before the daemon is ready; a wrong key or a
@@ -27,6 +28,7 @@ from daemon.flows.push_inventory import PushInventory
 from daemon.flows.pusher import Pusher
 from daemon.flows.resync import Resync
 from daemon.flows.stock_judge import StockJudge
+from daemon.flows.stock_unanswered import SecondLooks
 from daemon.flows.switched_off import drop_switched_off
 from daemon.flows.unlinked_orders import UnlinkedOrders
 from daemon.flows.upkeep import Upkeep
@@ -50,8 +52,10 @@ class Daemon:
         self.stock = next((flow for flow, _ in parts.flows if isinstance(flow, PushInventory)), None)
         self.judge: StockJudge | None = None
         self.resync: Resync | None = None
+        self.looks: SecondLooks | None = None
         if self.stock is not None:
             self.judge = StockJudge(engine, self.stock, parts.settings.inventory_guard)
+            self.looks = SecondLooks(engine, self.stock.live, self.stock.bell.ring)
             on_start = parts.settings.inventory_resync_on_start
             self.resync = Resync(engine, self.stock, parts.pipe17, on_start=on_start)
         watchers = engine.watchers
@@ -117,6 +121,8 @@ class Daemon:
                     group.start_soon(self.resync.run)
                 if self.unlinked is not None:
                     group.start_soon(self.unlinked.run)
+                if self.looks is not None:
+                    group.start_soon(self.looks.run)
                 for poller in self.pollers:
                     group.start_soon(poller.run)
 

@@ -1,6 +1,9 @@
 """What Pipe17's refusals mean for us. Pipe17 documents no business codes: the HTTP status decides, then the message.
 
 `code` is the number in the body, which repeats the status; it counts when the body says `success: false` under a 2xx.
+An answer that is not Pipe17's JSON (cut, or of a proxy) says nothing about the record. A read is then asked again for
+as long as it takes, like after a break of the line; a write that got a 4xx was refused, perhaps for good by somebody on
+the way, and dies after a few tries.
 Three rules come from working clients and not from a reference (tags P17-02, P17-05 in `apis/pipe17/assumptions.py`):
 "No results" on any refusal means the record does not exist; a refused create whose message speaks of a duplicate, or a
 409, means it may exist already and is looked up; 403 is a grant that the key lacks.
@@ -39,7 +42,7 @@ def pipe17_verdict(
         word = f"http_{effective}" if effective >= 400 else "unreadable"
         return Unknown(word) if write else Retry(word, retry_after)
     if not ours:
-        return Retry(f"http_{effective}", retry_after, UNKNOWN_CODE_TRIES)
+        return Retry(f"http_{effective}", retry_after, UNKNOWN_CODE_TRIES if write else None)
     return _refusal(operation, effective, message, retry_after)
 
 

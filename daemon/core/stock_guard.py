@@ -4,8 +4,10 @@ Two things are counted against what TikTok has now: SKUs that would go from some
 change **wildly** (to less than a tenth, or to more than ten times). A cycle is stopped before its first call when
 
     more than INVENTORY_GUARD of the linked SKUs would go to zero, and at least `LEAST_ZEROED` of them
-    more than half of the linked SKUs would go to zero or change wildly, and at least `LEAST_WILD` of them
+    more than half of the linked SKUs (or INVENTORY_GUARD, where that is more) would go to zero or change wildly, and at
+    least `LEAST_WILD` of them
 
+The linked SKUs are those whose stock we set: no bundles, and only the chosen ones. 100 % switches the guard off.
 The least numbers keep a shop of two SKUs from asking whenever one is sold out. What a cycle counts does not end with a
 page or a run of the source: everything that went to zero within `WINDOW` counts together, so that a source that loses
 its figures in slices is stopped like one that loses them at once.
@@ -53,11 +55,16 @@ def effect_of(before: int | None, after: int) -> Effect:
     return Effect.USUAL
 
 
+def few(counted: Counted) -> bool:
+    """Whether that is little in a catalogue of any size."""
+    return counted.zeroed < LEAST_ZEROED and counted.zeroed + counted.wild < LEAST_WILD
+
+
 def objection(counted: Counted, guard: Decimal) -> str:
     """Why a person must approve it, "" when nobody has to."""
     if counted.zeroed >= LEAST_ZEROED and counted.zeroed > counted.linked * guard:
         return f"{counted.zeroed} of {counted.linked} linked SKUs would go to zero (INVENTORY_GUARD is {guard:.0%})"
     strange = counted.zeroed + counted.wild
-    if strange >= LEAST_WILD and strange > counted.linked * _WILD_SHARE:
+    if strange >= LEAST_WILD and strange > counted.linked * max(_WILD_SHARE, guard):
         return f"{strange} of {counted.linked} linked SKUs would lose or gain nearly everything"
     return ""

@@ -10,7 +10,8 @@ The business `code` decides; the HTTP status is asked only when there is no code
 
 `36009004` is TikTok's word for a dozen things and is told apart by keywords in its message. Words that end in a cure of
 the client itself (`timestamp`, `cipher`, `endpoint_gone`, and the two token words of REAUTH) come back to the caller
-only when the cure did not help. A code nobody documented is tried `UNKNOWN_CODE_TRIES` times and then dead and visible.
+only when the cure did not help. A code nobody documented is tried `UNKNOWN_CODE_TRIES` times and then dead and visible;
+so is a write under a 4xx that is not TikTok's JSON, while a read is asked again for as long as it takes.
 
 Sources: the common error page and the error tables of every operation we use, listed in `tests/core/tiktok_codes.json`.
 """
@@ -205,7 +206,8 @@ def tiktok_verdict(
         word = f"http_{status}" if status >= 400 else "unreadable"
         return Unknown(word) if write else Retry(word, retry_after)
     if code in (None, 0):
-        return Reauth("expired") if status == 401 else Retry(f"http_{status}", retry_after, UNKNOWN_CODE_TRIES)
+        tries = UNKNOWN_CODE_TRIES if write else None
+        return Reauth("expired") if status == 401 else Retry(f"http_{status}", retry_after, tries)
     return Retry(f"tiktok_{code}", retry_after, UNKNOWN_CODE_TRIES)
 
 

@@ -6,7 +6,7 @@
     judge    works out marked SKUs, asks the guard, stages rows (stock_judge.py)
     decide   the quantities of every warehouse of a SKU as a row: key TikTok's SKU id, group its product
     deliver  all SKUs of a product that are due, in one call; what TikTok says of each decides on its row
-    settle   asks TikTok for the quantities
+    settle   asks TikTok for the quantities; whatever it says, the lost call may land late (stock_unanswered.py)
 
 A row says what TikTok should have, whole, so sending it twice does no harm and an older one is simply replaced. One
 call per product is under way at a time. How a SKU becomes a row is in stock_wanted.py, and what follows when TikTok
@@ -38,8 +38,9 @@ from daemon.core.owed import (
 from daemon.core.reading import BadShape
 from daemon.core.spans import milliseconds
 from daemon.core.stock import StockRules, Why, Withhold
-from daemon.core.verdicts import Rejected
+from daemon.core.verdicts import Rejected, Unknown
 from daemon.errors import ApiError
+from daemon.flows import stock_unanswered
 from daemon.flows.engine import Signal
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
@@ -47,7 +48,7 @@ from daemon.flows.stock_exclusions import Exclusions
 from daemon.flows.stock_marks import MarksReader
 from daemon.flows.stock_plan import Planner
 from daemon.flows.stock_reader import NAME as NAME
-from daemon.flows.stock_reader import StockReader
+from daemon.flows.stock_reader import StockReader, sight
 from daemon.flows.stock_refusals import NOT_LIVE, OF_ONE_SKU, Refusals
 from daemon.flows.stock_wanted import PREOWNED, RESYNCED, ROWS, done, settled
 from daemon.store import links
@@ -81,8 +82,9 @@ class PushInventory:
         self.reader = StockReader(database, clock, rules)
         self.marks = MarksReader(database, clock, ownership)
         self.exclusions = Exclusions(database, clock, rules, self.reader, ownership)
-        self.reading = False
-        """A reading of the source is under way; what it marks is judged when it has ended."""
+        self.reading_since_ms: int | None = None
+        """When the reading of the source that is under way began, or its part; what it marks is judged at the end.
+        0 where nothing of Pipe17 is known for certain: everything waits for what the reading will tell."""
         self.bell = Signal()
         """Rung when SKUs were marked; the judge listens."""
         self.fresh = max(3 * every, timedelta(minutes=5))
@@ -96,21 +98,26 @@ class PushInventory:
 
     async def source(self, cursor: str | None) -> AsyncIterator[Page]:
         now_ms, problem = self._clock.now_ms(), None
-        self.reading = True
+        certain = await self._database.write(lambda tx: sight(tx).certain(now_ms, self.fresh))
+        self.reading_since_ms = now_ms if certain else 0
         try:
             try:
                 await self.marks.changed(self._pipe17)
             except (ApiError, BadShape) as error:
                 problem = error
-            complete = await self.reader.changed(self._pipe17, cursor)
+            complete = await self.reader.changed(self._pipe17, cursor, self._part_read)
             if complete:
                 await self.exclusions.keep_up(self._pipe17)
         finally:
-            self.reading = False
+            self.reading_since_ms = None
             self.bell.ring()
         yield Page((), cursor=str(now_ms) if complete else None)
         if problem is not None:
             raise problem
+
+    def _part_read(self) -> None:
+        self.reading_since_ms = self._clock.now_ms()
+        self.bell.ring()
 
     async def read(self, keys: Sequence[str]) -> Page:
         """`keys`: SKUs of Pipe17, or ids of its rows behind `ROW`."""
@@ -148,12 +155,18 @@ class PushInventory:
 
     async def settle_together(self, attempts: Sequence[Attempt]) -> Sequence[Settled]:
         rows = [attempt.row for attempt in attempts]
-        live = await self._refusals.live([row.key for row in rows])
+        live = await self.live([row.key for row in rows])
+        sent, now_ms = [row for row in rows if not row.payload.get("preowned")], self._clock.now_ms()
+        await self._database.write(lambda tx: stock_unanswered.looked_up(tx, sent, now_ms))
         status = ""
         if any(row.payload.get("preowned") for row in rows):
             product = await self._tiktok.product(rows[0].group)
             status = str((product or {}).get("status") or "")
         return [settled(row, live.get(row.key), status) for row in rows]
+
+    async def live(self, sku_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """What TikTok has available, by SKU and warehouse."""
+        return await self._refusals.live(sku_ids)
 
     # --- before a call
 
@@ -175,6 +188,8 @@ class PushInventory:
             elif worked.plan == Withhold(Why.STALE) and not row.payload.get("preowned"):
                 due_ms = now_ms + milliseconds(BLIND_RECHECK)
                 found[row.key] = Later(due_ms, "Pipe17's figures for it are older than INVENTORY_STALE_AFTER")
+            elif not row.payload.get("preowned") and (quiet_ms := stock_unanswered.quiet_until_ms(tx, row, now_ms)):
+                found[row.key] = Later(quiet_ms, "its last update got no answer and may still land; sent after that")
         return found
 
     # --- the calls
@@ -185,6 +200,9 @@ class PushInventory:
         try:
             failures = {one.sku_id: one for one in await tiktok.update_inventory(rows[0].group, wanted)}
         except ApiError as error:
+            if isinstance(error.verdict, Unknown):
+                now_ms = self._clock.now_ms()
+                await self._database.write(lambda tx: stock_unanswered.lost(tx, rows, now_ms))
             code = error.verdict.code if isinstance(error.verdict, Rejected) else ""
             if code in NOT_LIVE:
                 return {row.key: await self._refusals.not_live(row) for row in rows}

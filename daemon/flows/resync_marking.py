@@ -1,8 +1,9 @@
 """What a resync sends again, stretch by stretch of the link table.
 
 What TikTok has accepted is queued once more, behind everything else; what was never sent is worked out, perhaps it can
-be sent now. A level that differs by now was marked when it was read and goes the usual way, past the guard. When the
-INVENTORY_... settings have changed since the last resync, every SKU is worked out anew.
+be sent now, and so is what a rollback has set, which ends it. A level that differs by now was marked when it was read
+and goes the usual way, past the guard. When the INVENTORY_... settings have changed since the last resync, every SKU is
+worked out anew.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from daemon.store.levels import Cause
 from daemon.store.outbox import LATE_MS
 
 AT_ONCE = 500
+_ROLLED_BACK = '%"rolled_back":true%'
 RULES = "stock_rules"
 """The fact that says which settings the pushed levels follow."""
 
 
 def mark_stretch(tx: Tx, rules: StockRules, after: str, last: str, now_ms: int) -> int:
     """Have the SKUs behind `after` up to `last` sent again; how many that are."""
+    rolled_back = tx.all("resync_rolled_back", (NAME, after, last, _ROLLED_BACK))
+    for (sku_id,) in rolled_back:
+        levels.mark_id(tx, sku_id, Cause.RESYNC, now_ms)
     again = _again if facts.get(tx, RULES) == fingerprint(rules) else _worked_out_anew
-    return again(tx, after, last, now_ms)
+    return len(rolled_back) + again(tx, after, last, now_ms)
 
 
 def _again(tx: Tx, after: str, last: str, now_ms: int) -> int:

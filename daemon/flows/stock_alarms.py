@@ -34,7 +34,7 @@ def look(tx: Tx, rules: StockRules, now_ms: int) -> None:
     """Open what is wrong, close what is not any more."""
     _show(tx, PARTIAL, _partial(tx, rules, now_ms), now_ms)
     _show(tx, UNKNOWN_SKU, _nobody_sells(tx, rules), now_ms)
-    if sight(tx).confirmed_at_ms is not None and not tx.all("stock_unweighed", (1,)):
+    if sight(tx).confirmed_at_ms is not None and not tx.all("stock_unweighed", (now_ms, 1)):
         _show(tx, UNCOUNTED, _uncounted(tx, rules), now_ms)
 
 

@@ -1,6 +1,8 @@
 """Works out every SKU that was marked, lets the guard look at the whole, and stages what passes.
 
-One loop. A cycle is everything that is marked when a reading of Pipe17 has ended; what orders take is judged at once.
+One loop. A cycle is everything that was marked before the reading of Pipe17 that is under way began, or its part; what
+orders take is judged at once. So a reading that is always under way keeps nothing waiting, and one that begins while a
+cycle is judged takes nothing out of it.
 
     weigh    each marked SKU is worked out, and what the change would do is written down beside it
     guard    all of it together, with what went to zero within the last hour (core/stock_guard.py); beyond reason, the
@@ -9,7 +11,7 @@ One loop. A cycle is everything that is marked when a reading of Pipe17 has ende
 
 Everything stands in tables, so a cycle survives a restart, and one that comes in slices is judged like one that comes
 at once. While a cycle is held, SKUs outside it go on as long as they do no harm; when Pipe17's figures recover, the
-held ones are let go without anybody.
+held ones are let go without anybody, but only when nothing is left to be weighed.
 
 Each step handles `AT_ONCE` SKUs in a transaction, so the writer is never kept for long; a cycle of few is one
 transaction.
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +31,7 @@ from daemon.core.links import Kind
 from daemon.core.owed import Change
 from daemon.core.spans import milliseconds
 from daemon.core.stock import Publish
-from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, objection
+from daemon.core.stock_guard import WINDOW, Counted, Effect, effect_of, few, objection
 from daemon.flows import stock_alarms, stock_exclusions, stock_places
 from daemon.flows.engine import Engine, StoredRows
 from daemon.flows.poller import announce, stage_change
@@ -51,6 +53,7 @@ SHOWN = 20
 APPROVED = "approved"
 """Effect of a change that a person let pass."""
 LOOK_EVERY_S = 30.0
+_EVER_MS = 2**62
 
 
 @dataclass(slots=True)
@@ -107,10 +110,12 @@ class StockJudge:
 
     def _weigh(self, tx: Tx, now_ms: int) -> int:
         """Work out what is marked; how many that were."""
-        which = "stock_unweighed_of_orders" if self._flow.reading else "stock_unweighed"
-        marked = tx.all(which, (AT_ONCE,))
+        since_ms = self._flow.reading_since_ms
+        marked = tx.all("stock_unweighed", (_EVER_MS if since_ms is None else since_ms, AT_ONCE))
+        if since_ms is not None:
+            marked += tx.all("stock_unweighed_of_orders", (since_ms, AT_ONCE - len(marked)))
         planner = Planner(tx, self._flow.rules, now_ms, self._flow.fresh)
-        for sku_id, _ in marked:
+        for (sku_id,) in marked:
             worked = _work_out(tx, planner, sku_id)
             if worked is None:
                 tx.run("stock_settled", (sku_id,))
@@ -126,22 +131,27 @@ class StockJudge:
         for held, effect, items in tx.all("stock_effects"):
             counts[held, effect] += items
         tripped = facts.get(tx, FACT)
-        harmful = sum(counts[held, effect] for held in (0, 1) for effect in (Effect.ZEROED, Effect.WILD))
-        if not harmful and not tripped:
+        zeroed, wild = (counts[0, effect] + counts[1, effect] for effect in (Effect.ZEROED, Effect.WILD))
+        if not zeroed + wild and not tripped:
             return _Pass()
-        zeroed = counts[0, Effect.ZEROED] + counts[1, Effect.ZEROED]
         lately = int(tx.one("stock_zeroed_count", (now_ms - milliseconds(WINDOW),))[0])
-        counted = Counted(links.count(tx), zeroed + (lately if zeroed else 0), counts[0, "wild"] + counts[1, "wild"])
-        text = objection(counted, self._guard)
-        if not text:
-            return self._recovered(tx, now_ms) if tripped else _Pass()
+        counted = Counted(0, zeroed + (lately if zeroed else 0), wild)
+        if few(counted) and not tripped:
+            return _Pass()
+        counted = replace(counted, linked=links.settable(tx, self._flow.rules.skus))
+        text, unweighed = objection(counted, self._guard), counts[0, ""]
+        if not text and not tripped:
+            return _Pass()
+        if not text and not unweighed:
+            return self._recovered(tx, now_ms)
         if not tripped:
             if tx.run("stock_hold_cycle", (AT_ONCE,)).rowcount == AT_ONCE:
                 return _Pass(more=True)
             self._trip(tx, counted, text, now_ms)
             return _Pass()
         if tx.run("stock_hold", (AT_ONCE,)).rowcount:
-            self._trip(tx, counted, text, now_ms)
+            if text:
+                self._trip(tx, counted, text, now_ms)
             return _Pass(more=True)
         return _Pass()
 
@@ -188,7 +198,7 @@ class StockJudge:
                 continue
             tx.run("stock_settled", (sku_id,))
             if worked is not None:
-                move = stage(tx, self._flow, worked, known, changed_at_ms, now_ms)
+                move = stage(tx, self._flow, worked, known, changed_at_ms, now_ms, counts=effect != APPROVED)
                 found.moved += [] if move is None else [move]
         found.more = found.more or len(weighed) == AT_ONCE
         return found
@@ -201,11 +211,16 @@ def stage(
     known: StoredRows,
     changed_at_ms: int,
     now_ms: int,
+    *,
+    counts: bool,
 ) -> Moved | None:
-    """Make a row of what was worked out for a SKU; None when it asks for nothing."""
+    """Make a row of what was worked out for a SKU; None when it asks for nothing.
+
+    `counts`: should it go to zero, the guard remembers it; what a person let pass it does not.
+    """
     link, plan = worked.link, worked.plan
     before, after, effect = _weight(worked)
-    if effect is Effect.ZEROED:
+    if effect is Effect.ZEROED and counts:
         tx.run("stock_zeroed_put", (link.sku_id, now_ms))
     elif after:
         tx.run("stock_zeroed_drop", (link.sku_id,))

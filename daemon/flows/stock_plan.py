@@ -67,7 +67,7 @@ class Planner:
         had = dict(link.warehouses) if pushed is None else pushed
         # what lies in a closed warehouse is not sold: leaving it out takes nothing to zero
         before = {place: units for place, units in had.items() if place not in self._closed}
-        shelf = shelf_of([place for place, _ in link.warehouses if place not in self._closed], self._default)
+        shelf = shelf_of(self.shelf(link), self._default)
         confirmed_ms = self.sight.confirmed_at_ms
         rows = levels.of_sku(self._tx, link.seller_sku)
         figures = [one.figures(certain=self._counts(one), confirmed_at_ms=confirmed_ms or 0) for one in rows]
@@ -92,6 +92,10 @@ class Planner:
         """Whether what a row says is certain: read well, and units at a location of which we know that it counts."""
         new = self._places is not None and bool(row.sellable) and self._places.is_new(row.location)
         return self._certain and not new
+
+    def shelf(self, link: Link) -> list[str]:
+        """The warehouses that TikTok keeps a SKU in and that may be written to."""
+        return [place for place, _ in link.warehouses if place not in self._closed]
 
 
 def not_ours(link: Link, rules: StockRules) -> str:

@@ -2,6 +2,8 @@
 
     changed   rows updated since the last whole reading, less `OVERLAP`; a SKU of several locations that changed is then
               read as a whole, so that a location that says nothing is noticed
+    silence   a location that shows nothing any more is noticed, and what it did not show is read when it is back
+              (stock_silence.py)
     sweep     every row, in the lowest lane; what it does not show is asked for by SKU before it counts as missing
 
 Each page is stored as it is read, with the SKUs it marks. Whether the source as a whole can be believed is the fact
@@ -11,7 +13,7 @@ full is not believed: one more is asked for. Nothing that is absent is ever take
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,11 +27,14 @@ from daemon.core.reading import BadShape
 from daemon.core.spans import milliseconds
 from daemon.core.stock import StockRules
 from daemon.core.stock_rows import StockRow, read_stock_row
+from daemon.flows.stock_silence import Silence
 from daemon.store import exceptions, facts, levels, links
 from daemon.store.database import Database, Tx
 from daemon.store.levels import Cause
 
 OVERLAP = timedelta(minutes=5)
+PART = timedelta(minutes=2)
+"""A reading that takes longer is judged in parts, so that no change waits for the end of it."""
 COUNT = 500
 """Rows of a page; a server that allows fewer sends fewer."""
 SKUS_IN_A_CALL = 50
@@ -64,14 +69,19 @@ class StockReader:
     """Reads into the tables of `store/levels.py`."""
 
     def __init__(self, database: Database, clock: Clock, rules: StockRules) -> None:
+        self.shown: dict[str, str] = {}
+        """Locations that rows came from, each with one of its SKUs; `Silence` takes them away."""
         self.sweep_number = 0
         """The sweep that rows read now belong to; kept by whoever sweeps."""
         self._database = database
         self._clock = clock
         self._rules = rules
+        self._silence = Silence(database, clock, rules)
 
-    async def changed(self, pipe17: Pipe17, cursor: str | None) -> bool:
+    async def changed(self, pipe17: Pipe17, cursor: str | None, part_read: Callable[[], None]) -> bool:
         """Read what changed since `cursor` (None: everything); raises what the reading raises.
+
+        `part_read` is called every `PART` of a long reading, when the SKUs it has shown so far are known as a whole.
 
         False when nothing came and that is not known to be so: everything was asked for, or Pipe17 does not show a SKU
         either that it had before. It is asked for again.
@@ -80,10 +90,14 @@ class StockReader:
         since_ms = None if cursor is None else max(int(cursor) - milliseconds(OVERLAP), 0)
         try:
             several: set[str] = set()
-            shown = 0
+            shown, part_ms = 0, now_ms
             async for rows in self.pages(pipe17, since_ms):
                 several |= await self.store(rows)
                 shown += len(rows)
+                if since_ms is not None and self._clock.now_ms() - part_ms >= milliseconds(PART):
+                    await self.whole(pipe17, sorted(several))
+                    part_read()
+                    several, part_ms = set(), self._clock.now_ms()
             if since_ms is None and not shown:
                 await self._database.write(lambda tx: _nothing(tx, now_ms))
                 return False
@@ -92,18 +106,20 @@ class StockReader:
                 return False
             if since_ms is not None:
                 await self.whole(pipe17, sorted(several | await self._doubtful()))
+            await self._silence.look(self, pipe17, now_ms if since_ms is None else since_ms)
         except Exception:
             await self._database.write(lambda tx: _failed(tx, now_ms))
             raise
         await self._database.write(lambda tx: _read(tx, now_ms, self._clock.now_ms()))
         return True
 
-    async def pages(self, pipe17: Pipe17, since_ms: int | None, skip: int = 0) -> AsyncIterator[list[dict[str, Any]]]:
-        """Rows changed since then, oldest change first."""
+    async def pages(
+        self, pipe17: Pipe17, since_ms: int | None, skip: int = 0, location: str = ""
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Rows changed since then, oldest change first; of one location, if one is given."""
+        place = location or self._rules.location
         for _ in range(_MOST_PAGES):
-            page = await pipe17.inventory(
-                updated_since_ms=since_ms, skip=skip, count=COUNT, location_id=self._rules.location
-            )
+            page = await pipe17.inventory(updated_since_ms=since_ms, skip=skip, count=COUNT, location_id=place)
             yield page.rows
             skip += len(page.rows)
             if not page.rows or (page.last and len(page.rows) < COUNT):
@@ -114,6 +130,7 @@ class StockReader:
         """Store a page; the SKUs of several locations for which it says something new."""
         now_ms = self._clock.now_ms()
         good, bad = _sorted_out(rows)
+        self.shown |= {row.location: row.sku for row in good if self._rules.counts(row.location)}
 
         def work(tx: Tx) -> set[str]:
             news = {row.sku for row in good if levels.put(tx, row, self.sweep_number, now_ms)}
@@ -128,8 +145,13 @@ class StockReader:
         sku = await self._database.write(levels.some_sku)
         if not sku:
             return False
-        page = await pipe17.inventory(skus=[sku], count=COUNT, location_id=self._rules.location)
-        return not page.rows
+        return not await self.some(pipe17, [sku])
+
+    async def some(self, pipe17: Pipe17, skus: Sequence[str]) -> bool:
+        """Ask for a few SKUs, to see what Pipe17 shows; False when that is nothing."""
+        page = await pipe17.inventory(skus=skus, count=COUNT, location_id=self._rules.location)
+        await self.store(page.rows)
+        return bool(page.rows)
 
     async def named(self, pipe17: Pipe17, row_ids: Sequence[str]) -> set[str]:
         """Read these rows; the SKUs of several locations for which they say something new."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from daemon.core.spans import milliseconds
 from daemon.settings import grammar
 
 _EPOCH_MS_DIGITS = 13
@@ -28,3 +31,13 @@ def instant(name: str, value: str, now_ms: int) -> int:
         return grammar.since(value).start_ms(now_ms)
     except ValueError as problem:
         raise ValueError(f"{name}: {problem}") from None
+
+
+def remembered(name: str, value: str, now_ms: int, retention: timedelta) -> int:
+    """The same, of which finished records are still kept. Raises `ValueError` with what is wrong."""
+    at_ms = instant(name, value, now_ms)
+    if at_ms >= now_ms:
+        raise ValueError(f"{name}: is not in the past")
+    if at_ms < now_ms - milliseconds(retention):
+        raise ValueError(f"{name}: nothing is remembered of that time (CONNECTOR_RETENTION)")
+    return at_ms

@@ -21,7 +21,7 @@ from daemon.flows import stock_history, stock_judge
 from daemon.flows.poller import announce
 from daemon.flows.push_inventory import NAME, PushInventory
 from daemon.ops.guard import asked_by
-from daemon.ops.past import instant
+from daemon.ops.past import remembered
 from daemon.ops.web import HEADERS, Site
 
 
@@ -57,7 +57,9 @@ class StockApi:
         body = await self._admin(request)
         flow, now_ms = self._flow({"flow": NAME}), self._engine.clock.now_ms()
         try:
-            to_ms = instant("to", str(body.get("to") or ""), now_ms)
+            to_ms = remembered(
+                "to", str(body.get("to") or ""), now_ms, self._site.daemon.parts.settings.connector_retention
+            )
         except ValueError as problem:
             raise HTTPException(400, str(problem)) from None
         return _json(await self._roll_back(flow, to_ms, now_ms))
@@ -66,7 +68,7 @@ class StockApi:
         skus, alone, after = 0, 0, ""
         while True:
             step = await self._engine.database.write(
-                lambda tx, after=after: stock_history.roll_back(tx, to_ms, after, now_ms)  # type: ignore[misc]
+                lambda tx, after=after: stock_history.roll_back(tx, flow.rules, to_ms, after, now_ms)  # type: ignore[misc]
             )
             announce(self._engine, flow.name, step.moved)
             skus, alone, after = skus + step.skus, alone + step.left_alone, step.last

@@ -22,6 +22,8 @@ from daemon.sandbox.pipe17 import Pipe17Sandbox
 from daemon.sandbox.tiktok import TikTokSandbox
 from daemon.sandbox.tiktok.pricing import UnitSpec
 
+ALL_BUT_STOCK = "[!i]*"
+"""Operations, as `Fault` matches them; those of stock are called `inventory.`."""
 MINUTE_S = 0.2
 HOLD = 60.0
 PLACING_MAX = 100.0
@@ -238,10 +240,11 @@ class Day:
         await self._until(HOLD + 0.25 * placing)
         self.happened("kill -9 of the daemon as soon as Pipe17 has taken its next release")
         await self._kill_and_restart()
+        # no update of stock ends in the dark here: its SKU would wait half a minute, as long as the whole day takes
         later: list[tuple[float, Callable[[], None]]] = [
             (0.45, lambda: self._fault(pipe17, kinds.LOST_ANSWER, "orders.update", 8, 0.3)),
-            (0.50, lambda: self._fault(tiktok, kinds.LOST_ANSWER, "inventory.update", 8, 0.5)),
-            (0.60, lambda: self._fault(tiktok, kinds.RESET, "*", 14, 1.0)),
+            (0.50, lambda: self._fault(tiktok, kinds.RATE_LIMIT, "inventory.update", 8, 0.5, "1")),
+            (0.60, lambda: self._fault(tiktok, kinds.RESET, ALL_BUT_STOCK, 14, 1.0)),
             (0.85, lambda: self._fault(tiktok, kinds.LOST_ANSWER, "packages.mark_shipped", 8, 0.3)),
             (1.00, lambda: self._fault(tiktok, kinds.RATE_LIMIT, "packages.mark_shipped", 5, 0.7, "1")),
         ]
@@ -262,7 +265,7 @@ class Day:
             FaultKind.RATE_LIMIT: f"{side} says 429, Retry-After: {wait}, to {every} of {operation}",
             FaultKind.LOST_ANSWER: f"{side} does {operation} and the answer is lost",
             FaultKind.UNAVAILABLE: f"{side} is out: 503 to {every}",
-            FaultKind.RESET: f"{side} is out: {every} ends in a connection reset",
+            FaultKind.RESET: f"{side} is out: {every} but those for stock ends in a connection reset",
             FaultKind.MISSING_LOCATION: f"{side} leaves a location out of {operation}",
             FaultKind.EMPTY_LIST: f"{side} answers {operation} with nothing, and a 200, to {every}",
             FaultKind.TRUNCATED: f"{side} cuts answers of {operation} in half",

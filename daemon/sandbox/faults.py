@@ -38,6 +38,8 @@ class FaultKind(StrEnum):
     """The connection breaks before the service saw the request."""
     LOST_ANSWER = "lost_answer"
     """The request takes effect, the connection breaks before the answer."""
+    LANDS_LATE = "lands_late"
+    """The connection breaks at once, and the request takes effect `delay_ms` later. TikTok's side alone."""
     ERROR_AFTER = "error_after"
     """The request takes effect and a gateway answers 504 with an HTML page."""
     DELAY = "delay"

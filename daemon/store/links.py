@@ -7,7 +7,7 @@ found, and both get the levels of that SKU.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,13 @@ def after(tx: Tx, sku_id: str, limit: int) -> list[Link]:
 def count(tx: Tx) -> int:
     """How many SKUs are linked and not gone."""
     return int(tx.one("links_count")[0])
+
+
+def settable(tx: Tx, chosen: Collection[str] | None) -> int:
+    """How many of them are of a kind whose stock may be set; only those with these seller SKUs, unless it is None."""
+    if chosen is None:
+        return int(tx.one("links_settable_count")[0])
+    return sum(link.kind in (Kind.NORMAL, Kind.PREOWNED) for sku in chosen for link in by_sku(tx, sku))
 
 
 def put(tx: Tx, seen: SkuSeen, now_ms: int) -> tuple[str, ...]:

@@ -394,6 +394,9 @@ FROM links WHERE sku_id > ? AND gone_at_ms IS NULL ORDER BY sku_id LIMIT ?;
 -- name: links_count
 SELECT count(*) FROM links WHERE gone_at_ms IS NULL;
 
+-- name: links_settable_count
+SELECT count(*) FROM links WHERE gone_at_ms IS NULL AND kind IN ('normal', 'preowned') AND seller_sku <> '';
+
 -- name: link_put
 INSERT INTO links (
     sku_id, product_id, seller_sku, status, kind, warehouses, pipe17_product_id, seen_at_ms, gone_at_ms, updated_at_ms
@@ -506,10 +509,11 @@ ON CONFLICT (sku_id) DO UPDATE SET changed_at_ms = excluded.changed_at_ms, cause
 SELECT held, effect, before_units, after_units, changed_at_ms FROM stock_changes WHERE sku_id = ?;
 
 -- name: stock_unweighed
-SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' ORDER BY changed_at_ms LIMIT ?;
+SELECT sku_id FROM stock_changes WHERE held = 0 AND effect = '' AND changed_at_ms <= ? ORDER BY changed_at_ms LIMIT ?;
 
 -- name: stock_unweighed_of_orders
-SELECT sku_id, cause FROM stock_changes WHERE held = 0 AND effect = '' AND cause = 'order' ORDER BY changed_at_ms LIMIT ?;
+SELECT sku_id FROM stock_changes WHERE held = 0 AND effect = '' AND changed_at_ms > ? AND cause = 'order'
+ORDER BY changed_at_ms LIMIT ?;
 
 -- name: stock_weighed
 UPDATE stock_changes SET effect = ?, before_units = ?, after_units = ? WHERE sku_id = ?;
@@ -605,6 +609,10 @@ UPDATE outbox SET accepted_digest = '', digest = CASE WHEN busy = 1 THEN digest 
     sent_version = CASE WHEN busy = 1 THEN -1 ELSE sent_version END
 WHERE flow = ? AND key = ? AND state IN ('done', 'sending', 'unknown');
 
+-- A resync ends what a rollback has asked for.
+-- name: resync_rolled_back
+SELECT key FROM outbox WHERE flow = ? AND key > ? AND key <= ? AND state <> 'dropped' AND payload LIKE ?;
+
 -- A resync sends again what TikTok has accepted, for a stretch of SKUs; what is being worked out anew goes its own way.
 -- name: resync_again
 UPDATE outbox SET state = ?, queued = 1, finished_at_ms = NULL, accepted_digest = '', rank_ms = ?, reason = ?,
@@ -677,3 +685,25 @@ SELECT DISTINCT order_id FROM unlinked WHERE due_at_ms <= ? LIMIT ?;
 
 -- name: unlinked_told
 UPDATE unlinked SET due_at_ms = NULL WHERE order_id = ? AND due_at_ms <= ?;
+
+-- An update of this SKU got no answer; a later one that gets none begins the wait anew.
+-- name: stock_unanswered_put
+INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUES (?, ?, ?, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    version = excluded.version, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms;
+
+-- The same where nobody knows what the call carried, but for a row that is still as it was when a call just got none.
+-- name: stock_unanswered_unknown
+INSERT INTO stock_unanswered (sku_id, version, quiet_until_ms, look_at_ms) VALUES (?, 0, ?, ?)
+ON CONFLICT (sku_id) DO UPDATE SET
+    version = 0, quiet_until_ms = excluded.quiet_until_ms, look_at_ms = excluded.look_at_ms
+WHERE stock_unanswered.version <> ? OR stock_unanswered.quiet_until_ms <= ?;
+
+-- name: stock_quiet_until
+SELECT quiet_until_ms FROM stock_unanswered WHERE sku_id = ? AND quiet_until_ms > ? AND version <> ?;
+
+-- name: stock_looks_due
+SELECT sku_id, look_at_ms FROM stock_unanswered WHERE look_at_ms <= ? ORDER BY look_at_ms LIMIT ?;
+
+-- name: stock_looked
+DELETE FROM stock_unanswered WHERE sku_id = ? AND look_at_ms = ?;

@@ -13,7 +13,7 @@ from daemon.apis.pacing import Pacer
 from daemon.apis.pipe17.client import Pipe17
 from daemon.core.lanes import Lane
 from daemon.core.tokens import Secret
-from daemon.core.verdicts import UNKNOWN_CODE_TRIES, Reauth, Rejected, Retry, Throttled, Unknown
+from daemon.core.verdicts import Reauth, Rejected, Retry, Throttled, Unknown
 from daemon.errors import ApiError
 
 BASE = "/api/v3"
@@ -167,7 +167,7 @@ async def test_no_results_under_another_status_is_none_too_but_a_bare_404_page_i
     rig = Rig({BY_EXT: answer({"success": False, "code": 400, "message": "No results"}, 400)})
     assert await rig.client.order_by_ext(EXT) is None
     rig = Rig({BY_EXT: answer(b"<h1>Not Found</h1>", 404)})
-    assert (await failure(rig.client.order_by_ext(EXT))).verdict == Retry("http_404", None, UNKNOWN_CODE_TRIES)
+    assert (await failure(rig.client.order_by_ext(EXT))).verdict == Retry("http_404")
 
 
 @virtual

@@ -84,7 +84,14 @@ def test_an_answer_that_is_not_pipe17s_json_proves_nothing_about_the_record(stat
 
 def test_a_404_page_of_a_proxy_is_not_a_missing_order():
     found = verdict(404, code=None, operation="orders.get", write=False)
-    assert found == Retry("http_404", None, UNKNOWN_CODE_TRIES)
+    assert found == Retry("http_404")
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [(200, "unreadable"), (400, "http_400"), (403, "http_403"), (502, "http_502")]
+)
+def test_a_read_that_cannot_be_understood_is_asked_again_without_end_like_one_without_an_answer(status, word):
+    assert verdict(status, code=None, operation="products.list", write=False) == Retry(word)
 
 
 @given(st.integers(100, 599), st.one_of(st.none(), st.integers()), st.booleans(), st.text())

@@ -52,6 +52,22 @@ def test_a_cycle_beyond_reason_is_stopped(linked: int, zeroed: int, wild: int, *
     assert bool(objection(Counted(linked, zeroed, wild), GUARD)) == stops
 
 
+@pytest.mark.parametrize(
+    ("guard", "zeroed", "wild", "stops"),
+    [
+        ("0", 3, 0, True),
+        ("0", 2, 0, False),
+        ("1", 40, 0, False),
+        ("1", 0, 40, False),
+        ("0.6", 24, 0, False),
+        ("0.6", 25, 0, True),
+        ("0.6", 12, 13, True),
+    ],
+)
+def test_a_share_beyond_a_half_is_meant_as_it_is_set(guard: str, zeroed: int, wild: int, *, stops: bool) -> None:
+    assert bool(objection(Counted(40, zeroed, wild), Decimal(guard))) == stops
+
+
 def test_the_objection_says_how_many_and_which_setting() -> None:
     assert objection(Counted(10, 4), GUARD) == "4 of 10 linked SKUs would go to zero (INVENTORY_GUARD is 30%)"
 

@@ -129,7 +129,9 @@ def test_an_undocumented_code_is_tried_a_few_times_and_keeps_its_number():
         (200, True, Unknown("unreadable")),
         (401, True, Reauth("expired")),
         (404, True, Retry("http_404", timedelta(seconds=7), UNKNOWN_CODE_TRIES)),
-        (302, False, Retry("http_302", timedelta(seconds=7), UNKNOWN_CODE_TRIES)),
+        (302, True, Retry("http_302", timedelta(seconds=7), UNKNOWN_CODE_TRIES)),
+        (302, False, Retry("http_302", timedelta(seconds=7))),
+        (404, False, Retry("http_404", timedelta(seconds=7))),
     ],
 )
 def test_the_http_status_decides_only_without_a_code(status, write, expected):

@@ -78,7 +78,8 @@ async def test_a_rollback_to_an_instant(house: House) -> None:
     status, answer = await house.post("/api/rollback", {"to": str(to_ms)})
     assert (status, answer) == (200, {"to_ms": to_ms, "skus": 1, "left_alone": 0})
     await until(lambda: live(house)[0] == 10, 20)
-    assert (await house.post("/api/rollback", {"to": "sometime"}))[0] == 400
+    for nonsense in ("sometime", "2999-01-01", "2001-01-01", str(to_ms + 3_600_000)):
+        assert (await house.post("/api/rollback", {"to": nonsense}))[0] == 400
 
 
 async def test_a_resync_is_asked_for_once(house: House) -> None:

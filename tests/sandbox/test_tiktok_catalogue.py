@@ -10,6 +10,7 @@ from shop_caller import Shop, open_shop
 from daemon.sandbox.faults import Fault, FaultKind, Faults
 from daemon.sandbox.tiktok.logistics import MAIN_WAREHOUSE
 from daemon.sandbox.tiktok.pricing import id_of
+from daemon.sandbox.wire import Loss
 
 SEARCH = "/product/202502/products/search"
 SKU = id_of("A", "sku")
@@ -111,6 +112,25 @@ def test_stock_is_absolute_and_names_every_warehouse_in_use() -> None:
     seller_of(shop).set_warehouse(second)
     assert update(shop, product, main, (second, 8)) == [(second, 12052531)]
     assert update(shop, product, (MAIN_WAREHOUSE, 6)) == []
+
+
+@pytest.mark.parametrize(("late_ms", "code", "left"), [(30_000, 0, 3), (299_000, 0, 3), (301_000, 36009004, 10)])
+def test_an_update_that_lands_late_is_judged_when_it_lands(late_ms: int, code: int, left: int) -> None:
+    shop = open_shop()
+    product_id = seller_of(shop).add_product(("A",), stock={MAIN_WAREHOUSE: 10})
+    sku = shop.sandbox.catalogue.by_seller_sku("A")[0]
+    shop.sandbox.faults.add(Fault(FaultKind.LANDS_LATE, "inventory.update", delay_ms=late_ms))
+    rows = [{"warehouse_id": MAIN_WAREHOUSE, "quantity": 3}]
+    path = f"/product/202309/products/{product_id}/inventory/update"
+    reply = shop.raw("POST", path, None, {"skus": [{"id": sku.id, "inventory": rows}]})
+    assert (reply.body, reply.loss) == (b"", Loss.AFTER)
+    shop.clock.forward(late_ms - 1)
+    shop.sandbox.deliveries_due(shop.clock.now_ms())
+    assert sku.total_available == 10
+    shop.clock.forward(1)
+    shop.sandbox.deliveries_due(shop.clock.now_ms())
+    assert sku.total_available == left
+    assert [call.code for call in shop.sandbox.called("inventory.update")] == [code]
 
 
 def test_one_refused_sku_does_not_stop_the_others() -> None:

@@ -7,6 +7,7 @@ import pytest
 from daemon.flows import stock_judge
 from tests.scenarios.stage import HOUR, MINUTE, fact, opened, play, sql
 from tests.scenarios.stock_stage import link, live, pushes, stock
+from tests.scenarios.test_s42_resync import ask
 from tests.sim.world import World
 
 EVERY = {"INVENTORY_EVERY": "60s"}
@@ -150,3 +151,68 @@ def test_the_share_is_a_setting() -> None:
         assert {live(world, sku) for sku in SKUS} == {0}
 
     play(story, settings=EVERY | {"INVENTORY_GUARD": "100%"})
+
+
+def test_what_was_approved_does_not_count_against_the_next_one_that_is_sold_out() -> None:
+    async def story(world: World) -> None:
+        await shelves(world)
+        for sku in SKUS[:4]:
+            stock(world, sku, 0)
+        await world.live(3 * MINUTE)
+        assert (await approve(world))["approved"]
+        await world.live(2 * MINUTE)
+        stock(world, "S5", 0)
+        await world.live(3 * MINUTE)
+        assert live(world, "S5") == 0
+        assert opened(world) == {}
+
+    play(story, settings=EVERY)
+
+
+def test_an_approval_is_for_what_was_held_and_not_for_what_comes_after() -> None:
+    async def story(world: World) -> None:
+        await shelves(world)
+        for sku in SKUS[:4]:
+            stock(world, sku, 0)
+        await world.live(3 * MINUTE)
+        for sku in SKUS[4:]:
+            stock(world, sku, 0)
+        assert (await approve(world))["approved"]
+        await world.live(5 * MINUTE)
+        assert [live(world, sku) for sku in SKUS] == [0] * 4 + [10] * 6
+        assert "6 of 10" in opened(world)["inventory_guard"]
+
+    play(story, settings=EVERY)
+
+
+def test_the_share_is_one_of_the_skus_that_are_ours_to_push() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.seller.create_products(30, stock=10)
+        await shelves(world)
+        for sku in SKUS[:4]:
+            stock(world, sku, 0)
+        await world.live(5 * MINUTE)
+        assert [live(world, sku) for sku in SKUS[:4]] == [10] * 4
+        assert "4 of 10 linked SKUs" in opened(world)["inventory_guard"]
+
+    play(story, settings=EVERY | {"INVENTORY_SKUS": ",".join(SKUS), "PRODUCTS": "off"})
+
+
+def test_a_resync_lets_nothing_pass_that_is_held() -> None:
+    async def story(world: World) -> None:
+        await shelves(world)
+        for sku in SKUS[:4]:
+            stock(world, sku, 0)
+        await world.live(3 * MINUTE)
+        before = len(pushes(world))
+        await ask(world)
+        await world.live(5 * MINUTE)
+        assert fact(world, "resync")["phase"] == "done"
+        assert len(pushes(world)) - before == 6, "the others are sent once more"
+        assert {live(world, sku) for sku in SKUS} == {10}
+        assert set(opened(world)) == {"inventory_guard"}
+        assert (await approve(world))["approved"]
+        await world.live(2 * MINUTE)
+        assert [live(world, sku) for sku in SKUS[:4]] == [0] * 4
+
+    play(story, settings=EVERY | {"PRODUCTS": "off"})

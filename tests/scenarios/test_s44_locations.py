@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from daemon.sandbox.faults import Fault, FaultKind
-from tests.scenarios.stage import HOUR, MINUTE, fact, opened, play
+from tests.scenarios.stage import HOUR, MINUTE, fact, opened, play, sql
 from tests.scenarios.stock_stage import link, live, live_by_warehouse, pushes, stock
+from tests.scenarios.test_s42_resync import ask
 from tests.sim.world import World
 
 TOTAL = {"INVENTORY_EVERY": "60s", "INVENTORY_TOTAL_TO_DEFAULT": "true"}
@@ -79,6 +80,27 @@ def test_one_location_down() -> None:
         await world.live(3 * MINUTE)
         assert live(world, "A") == 33
         assert opened(world) == {}
+        pushed = [sum(levels.values()) for _, _, levels in world.tiktok.stock.pushed]
+        assert list(dict.fromkeys(pushed)) == [20, 17, 33], "never 9, never 0"
+
+    play(story, settings=TOTAL)
+
+
+def test_the_exact_total_when_the_location_is_back() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.seller.add_product(["A"], stock=20)
+        for location, units in ((L1, 5), (L2, 7), (L3, 8)):
+            stock(world, "A", units, location)
+        await settled(world)
+        world.faults["pipe17"].add(Fault(FaultKind.MISSING_LOCATION, "inventory.list", times=None, message=L3))
+        for location, units, sells in ((L1, 2, 17), (L2, 30, 17)):
+            stock(world, "A", units, location)
+            await world.live(2 * MINUTE)
+            assert live(world, "A") == sells
+        world.faults["pipe17"].clear()
+        stock(world, "A", 3, L3)
+        await world.live(2 * MINUTE)
+        assert live(world, "A") == 2 + 30 + 3
 
     play(story, settings=TOTAL)
 
@@ -98,6 +120,37 @@ def test_a_location_that_comes_back_as_it_was_is_noticed() -> None:
         assert live(world, "A") == 43
 
     play(story, settings=TOTAL)
+
+
+def test_what_changes_in_a_location_while_it_is_silent_is_read_when_it_is_back() -> None:
+    """Longer than readings overlap; nothing else changes, so that no reading has a reason to look at it."""
+
+    async def story(world: World) -> None:
+        for sku in ("A", "B"):
+            world.tiktok.seller.add_product([sku], stock=20)
+            for location, units in ((L1, 5), (L2, 7), (L3, 8)):
+                stock(world, sku, units, location)
+        await settled(world)
+        world.faults["pipe17"].add(Fault(FaultKind.MISSING_LOCATION, "inventory.list", times=None, message=L3))
+        await world.live(2 * MINUTE)
+        stock(world, "A", 1, L3)
+        await world.live(10 * MINUTE)
+        await world.kill()
+        await world.start()
+        await world.live(20 * MINUTE)
+        stock(world, "B", 6, L1)
+        await world.live(10 * MINUTE)
+        assert (live(world, "A"), live(world, "B")) == (20, 20)
+        world.faults["pipe17"].clear()
+        await world.live(2 * MINUTE)
+        assert (live(world, "A"), live(world, "B")) == (13, 21)
+        calls = len(world.pipe17.called("inventory.list"))
+        await world.live(10 * MINUTE)
+        assert len(world.pipe17.called("inventory.list")) - calls <= 20 + 1, (
+            "a reading that shows nothing, and one look"
+        )
+
+    play(story, settings=TOTAL | {"PRODUCTS": "off"})
 
 
 def test_all_of_pipe17_down_lowers_for_an_order_and_stops_past_the_bound() -> None:
@@ -186,6 +239,12 @@ def test_only_chosen_skus() -> None:
         assert (live(world, "A"), live(world, "B")) == (4, 10)
         assert len(pushes(world, "B")) == before == 0
         assert opened(world, "GHOST").keys() == {"inventory_sku_unknown"}
+        await ask(world)
+        await world.live(3 * MINUTE)
+        assert fact(world, "resync")["phase"] == "done"
+        assert (len(pushes(world, "A")), len(pushes(world, "B"))) == (3, 0), "a resync touches A only"
+        told = sql(world, "SELECT times FROM exceptions WHERE code = 'inventory_sku_unknown'")
+        assert told == [(1,)], "said once"
         await world.stop()
         world.settings = world.settings.model_copy(update={"inventory_skus": None})
         await world.start()
@@ -196,3 +255,23 @@ def test_only_chosen_skus() -> None:
         assert fact(world, "inventory_guard") in ({}, {"tripped": False})
 
     play(story, settings={"INVENTORY_EVERY": "60s", "INVENTORY_SKUS": "A,GHOST"})
+
+
+def test_a_sku_that_is_taken_off_the_list_is_sent_nothing() -> None:
+    async def story(world: World) -> None:
+        for sku in ("A", "B"):
+            world.tiktok.seller.add_product([sku], stock=10)
+            stock(world, sku, 9)
+        await settled(world)
+        before = len(pushes(world, "A"))
+        await world.stop()
+        world.settings = world.settings.model_copy(update={"inventory_skus": ("B",)})
+        await world.start()
+        await world.live(3 * MINUTE)
+        stock(world, "A", 3)
+        await ask(world)
+        await world.live(5 * MINUTE)
+        assert len(pushes(world, "A")) == before
+        assert (live(world, "A"), live(world, "B")) == (9, 9)
+
+    play(story, settings={"INVENTORY_EVERY": "60s", "INVENTORY_SKUS": "A,B"})

@@ -11,9 +11,11 @@ from unittest import mock
 from daemon.core.exclusions import Rows, Sees, told, weighings
 from daemon.core.standings import Place
 from daemon.core.stock_rows import StockRow
-from daemon.flows import resync_standing, stock_exclusions
+from daemon.flows import resync_standing, stock_exclusions, stock_unanswered
 from daemon.flows.resync import Resync
 from daemon.flows.stock_reader import StockReader
+from daemon.flows.stock_silence import Silence
+from daemon.flows.stock_unanswered import SecondLooks
 from daemon.store import facts, levels, links, reservations
 from daemon.store.database import Tx
 from tests.sim import scenarios_stock as worlds
@@ -191,6 +193,35 @@ def _one_look_is_enough() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _next_call_at_once() -> Iterator[None]:
+    """After a call without an answer the next one leaves as soon as the look-up has said that TikTok has it not."""
+    with mock.patch.object(stock_unanswered, "quiet_until_ms", return_value=None):
+        yield
+
+
+@contextmanager
+def _never_looked_again() -> Iterator[None]:
+    """What the look-up said of a call without an answer is believed for good."""
+
+    async def look(self: SecondLooks) -> bool:
+        return False
+
+    with mock.patch.object(SecondLooks, "_look", look):
+        yield
+
+
+@contextmanager
+def _silence_is_rest() -> Iterator[None]:
+    """A location of which nothing is shown has not changed."""
+
+    async def look(self: Silence, reader: object, pipe17: object, since_ms: int) -> None:
+        return None
+
+    with mock.patch.object(Silence, "look", look):
+        yield
+
+
 NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in (1, 0, 2))  # type: ignore[misc]
 ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
 RESYNC: tuple[Scenario, ...] = (
@@ -208,6 +239,13 @@ EXCLUDED: tuple[Scenario, ...] = tuple(
 
 MUTANTS = (
     Mutant("absent is zero", _absent_is_zero, NASTY),
+    Mutant(
+        "a newer level overtakes a call without an answer",
+        _next_call_at_once,
+        (lambda: worlds.calls_that_land_late(29),),
+    ),
+    Mutant("a look-up is believed for good", _never_looked_again, (lambda: worlds.calls_that_land_late(200),)),
+    Mutant("a location that shows nothing has not changed", _silence_is_rest, (lambda: worlds.a_nasty_source(119),)),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),
     Mutant("every start asks for a resync", _every_start_asks, (worlds.a_crash_loop_in_a_resync,)),

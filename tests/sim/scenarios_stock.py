@@ -18,8 +18,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from daemon.core.spans import milliseconds
 from daemon.flows import resync_standing
 from daemon.flows.stock_judge import approve
+from daemon.flows.stock_unanswered import QUIET
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.pipe17 import Pipe17Options
 from daemon.sandbox.tiktok import TikTokOptions
@@ -66,7 +68,9 @@ SHOP_FAULTS = (
     FaultKind.LOST_ANSWER,
     FaultKind.ERROR_AFTER,
     FaultKind.DELAY,
+    FaultKind.LANDS_LATE,
 )
+"""What lands late here does so within the time in which no other call for its SKU leaves."""
 
 
 @dataclass(slots=True)
@@ -184,9 +188,9 @@ class Shop:
             self.world.tiktok.cancel_order(order_id)
         return order_id
 
-    def wrong(self) -> list[str]:
+    def wrong(self, *, in_order: bool) -> list[str]:
         """What is against I4, at a moment when everything has settled."""
-        return [*self.never_true(), *self.not_converged(), *self.oversold()]
+        return [*(self.never_true() if in_order else ()), *self.not_converged(), *self.oversold()]
 
     def not_converged(self, skus: Sequence[str] = EVERY_SKU) -> list[str]:
         """SKUs of which TikTok sells another number than there is."""
@@ -401,6 +405,30 @@ def a_crash_loop_in_a_resync() -> list[str]:
     return _played(story, per_second="1")
 
 
+def calls_that_land_late(late_s: float) -> list[str]:
+    """For half an hour every third update of stock lands so long after its answer was lost, while levels move.
+
+    What lands later than calls wait for each other stands over something newer for a while, but not for good.
+    """
+    in_order = milliseconds(QUIET) >= late_s * 1000
+
+    async def story(shop: Shop) -> list[str]:
+        world = shop.world
+        await shop.start()
+        await world.live(5 * MINUTE_S)
+        late = Fault(
+            FaultKind.LANDS_LATE, "inventory.update", times=None, probability=0.3, delay_ms=round(late_s * 1000)
+        )
+        counted = world.faults["tiktok"].add(late)
+        for _ in range(60):
+            shop.move()
+            poke(world)
+            await world.live(shop.rng.uniform(5, 55))
+        return [] if counted.hits else ["nothing was late"]
+
+    return _played(story, in_order=in_order)
+
+
 def empty_for_twenty_minutes() -> list[str]:
     """Every list of Pipe17 is empty, with 200, for longer than readings overlap; levels move meanwhile."""
 
@@ -515,17 +543,18 @@ def _source_fault(world: World, rng: random.Random, hours: float) -> None:
 
 
 def _shop_fault(world: World, rng: random.Random, hours: float) -> None:
+    kind = rng.choice(SHOP_FAULTS)
     start_ms = world.truth.now_ms() + round(rng.uniform(0, hours) * HOUR_S * 1000)
     world.faults["tiktok"].add(
         Fault(
-            rng.choice(SHOP_FAULTS),
+            kind,
             rng.choice(("inventory.*", "inventory.update")),
             times=None,
             probability=rng.choice((0.3, 1.0)),
             after_ms=start_ms,
             until_ms=start_ms + round(rng.choice((60.0, 600.0)) * 1000),
             retry_after=rng.choice(RETRY_AFTER),
-            delay_ms=rng.choice((2_000, 40_000)),
+            delay_ms=rng.choice((2_000, 40_000)) if kind is not FaultKind.LANDS_LATE else rng.choice((2_000, 29_000)),
         )
     )
 
@@ -537,6 +566,7 @@ def _played(
     tiktok: TikTokOptions | None = None,
     every: str = "60s",
     per_second: str = "10",
+    in_order: bool = True,
 ) -> list[str]:
     async def live(loop: VirtualLoop) -> list[str]:
         settings = {"INVENTORY_EVERY": every, "ORDERS_EVERY": "60s", "TIKTOK_REQUESTS_PER_SECOND": per_second}
@@ -548,7 +578,7 @@ def _played(
             shop.open()
             found = await story(shop)
             await settle(world)
-            return found + shop.wrong() + violations(world, shop.books.diary)
+            return found + shop.wrong(in_order=in_order) + violations(world, shop.books.diary)
         finally:
             await world.aclose()
 

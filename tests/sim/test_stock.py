@@ -9,7 +9,11 @@ from tests.sim import scenarios_stock as worlds
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("seed", range(10))
+HIDDEN_TO_THE_END = 119
+"""A seed in which a location shows nothing while the last levels move."""
+
+
+@pytest.mark.parametrize("seed", [*range(10), HIDDEN_TO_THE_END])
 def test_a_source_that_loses_its_figures_zeroes_nothing_and_levels_converge(seed: int) -> None:
     assert worlds.a_nasty_source(seed) == []
 
@@ -49,6 +53,11 @@ def test_lists_that_stay_empty_hide_no_change_for_good() -> None:
 
 def test_an_answer_that_comes_late_sets_nothing_back() -> None:
     assert worlds.an_answer_that_comes_late() == []
+
+
+@pytest.mark.parametrize("late_s", [8.0, 29.0, 200.0])
+def test_calls_that_land_late_set_nothing_back_or_not_for_good(late_s: float) -> None:
+    assert worlds.calls_that_land_late(late_s) == []
 
 
 @pytest.mark.parametrize("slices", [1, 2, 5])

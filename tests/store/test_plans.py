@@ -15,6 +15,7 @@ from daemon.store.sql import SQL, read_statements
 GROWING = (
     *("outbox", "journal", "exceptions", "hints", "set_aside", "links", "products"),
     *("levels", "stock_changes", "stock_zeroed", "stock_doubtful", "reservations", "pushed", "marks"),
+    "stock_unanswered",
 )
 SMALL = {"tally_all", "runs_all", "throttles_all", "facts_all", "warehouses_all", "warehouse_change_next"}
 """A handful of rows for ever: flows, states, operations, facts."""
@@ -53,6 +54,8 @@ BY_INDEX = {
     "set_aside_expire": "set_aside_age",
     "outbox_late_count": "outbox_queue",
     "resync_again": "sqlite_autoindex_outbox_1",
+    "resync_rolled_back": "sqlite_autoindex_outbox_1",
+    "stock_looks_due": "stock_unanswered_looks",
     "resync_stretch": "links_alive",
     "levels_of_sku": "sqlite_autoindex_levels_1",
     "levels_unseen": "levels_sweep",

@@ -93,11 +93,11 @@ def rollback(args: argparse.Namespace) -> int:
     """Send what was pushed at an earlier instant; without one, list them."""
     if not args.to:
         return _list(args)
-    from daemon.ops.past import instant
+    from daemon.ops.past import remembered
 
     settings, now_ms = _settings(args), time.time_ns() // 1_000_000
     try:
-        to_ms = instant("SNAPSHOT", args.to, now_ms)
+        to_ms = remembered("SNAPSHOT", args.to, now_ms, settings.connector_retention)
     except ValueError as problem:
         raise Ended(str(problem), USAGE) from None
     if daemon_on(settings.store_path) == RUNNING:
@@ -105,15 +105,17 @@ def rollback(args: argparse.Namespace) -> int:
 
         answer = ask_daemon(settings, "/api/rollback", {"to": args.to})
     else:
+        from daemon.assembly import stock_rules
         from daemon.flows.stock_history import roll_back_all
 
-        answer = in_store(settings, lambda tx, now_ms: roll_back_all(tx, to_ms, now_ms))
+        rules = stock_rules(settings)
+        answer = in_store(settings, lambda tx, now_ms: roll_back_all(tx, rules, to_ms, now_ms))
     if args.json:
         print_json(answer)
     else:
         print(f"{answer['skus']} SKUs get what they had at {times.instant(answer['to_ms'])}")
         if answer["left_alone"]:
-            print(f"{answer['left_alone']} SKUs had nothing from here before, and stay as they are")
+            print(f"{answer['left_alone']} SKUs stay as they are: nothing from here before, or other warehouses since")
         print("each stays so until its stock changes again, or a resync")
     return OK
 

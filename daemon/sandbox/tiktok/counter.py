@@ -2,17 +2,20 @@
 
     call -> operation -> fault, if one strikes -> gateway -> the operation's handler -> envelope -> what the wire does
 
-A fault that refuses leaves the shop untouched; one that loses the answer strikes after the effect. Every call is
-recorded, whatever came of it. The two token calls have no signature and never see the gateway; the owner's page for the
-grant is no call of the API at all.
+A fault that refuses leaves the shop untouched; one that loses the answer strikes after the effect. A call that lands
+late waits here and is judged when it lands, the age of its signature too. Every call is recorded, whatever came of it.
+The two token calls have no signature and never see the gateway; the owner's page for the grant is no call of the API at
+all.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -58,10 +61,12 @@ class Counter:
         self._handlers = handlers
         self._now = now
         self._requests = 0
+        self._late: list[tuple[int, Callable[[int], Reply]]] = []
 
     def handle(self, call: Call) -> Reply:
         """Answer one call; never raises for anything a client can send."""
         now_ms = self._now()
+        self.land(now_ms)
         if call.path in AUTHORIZE_PATHS:
             return self._grants.authorize(call, now_ms)
         operation, ready = self._operation(call)
@@ -69,6 +74,29 @@ class Counter:
         if fault is not None and fault.kind is FaultKind.RESET:
             self._record(call, operation, now_ms, 0, -1, {}, fault, Loss.BEFORE)
             return lost_before(fault)
+        if fault is not None and fault.kind is FaultKind.LANDS_LATE:
+            lost = replace(fault, kind=FaultKind.LOST_ANSWER)
+            self._late.append(
+                (now_ms + fault.delay_ms, lambda at_ms: self._answer(call, operation, ready, lost, at_ms))
+            )
+            return Reply(0, b"", loss=Loss.AFTER)
+        return self._answer(call, operation, ready, fault, now_ms)
+
+    def land(self, now_ms: int) -> None:
+        """What was on its way until now takes effect, each at its time."""
+        for late in sorted(self._late, key=itemgetter(0)):
+            if late[0] <= now_ms:
+                self._late.remove(late)
+                late[1](late[0])
+
+    def _answer(
+        self,
+        call: Call,
+        operation: str,
+        ready: Callable[[int], tuple[dict[str, Any], str]],
+        fault: Fault | None,
+        now_ms: int,
+    ) -> Reply:
         headers: dict[str, str] = {}
         body: dict[str, Any] = {}
         success = "success" if operation.startswith("token.") else "Success"

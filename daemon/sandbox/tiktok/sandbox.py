@@ -138,6 +138,7 @@ class TikTokSandbox:
         """The webhooks to POST now; report each with `delivery_result`."""
         self.market.tick(now_ms)
         self.catalogue.tick(now_ms)
+        self._counter.land(now_ms)
         return self.webhooks.out.due(now_ms)
 
     def delivery_result(self, delivery_id: int, ok: bool) -> None:

@@ -1,4 +1,5 @@
--- Stock where something is not known: locations that Pipe17 may exclude, SKUs of orders that no product has.
+-- Stock where something is not known: locations that Pipe17 may exclude, SKUs of orders that no product has, updates
+-- that got no answer.
 
 -- Which locations have stock, and SKUs of one of them in the order of SKUs: for the looks that find out which locations
 -- are excluded in Pipe17, and for marking what is kept at one. Rows of nothing but zeros are of no use there.
@@ -14,3 +15,12 @@ CREATE TABLE unlinked (
 );
 CREATE INDEX unlinked_sku ON unlinked (sku);
 CREATE INDEX unlinked_due ON unlinked (due_at_ms) WHERE due_at_ms IS NOT NULL;
+
+-- SKUs of which a stock update got no answer: it may still land (flows/stock_unanswered.py).
+CREATE TABLE stock_unanswered (
+    sku_id         TEXT    PRIMARY KEY,
+    version        INTEGER NOT NULL,    -- of the row that the call carried; 0: not known, a crash cut it off
+    quiet_until_ms INTEGER NOT NULL,    -- nothing else is sent for the SKU before then
+    look_at_ms     INTEGER NOT NULL     -- nothing can land any more: TikTok is asked for the quantities once more
+);
+CREATE INDEX stock_unanswered_looks ON stock_unanswered (look_at_ms);

@@ -177,7 +177,8 @@ def test_an_exception_about_goods_names_them(command: Command, in_store: Callabl
     assert ("  product  1729" in told, "  sku      MUG" in told, "  order" in told) == (True, True, False)
 
 
-def test_the_way_back(command: Command, in_store: Callable[..., Any]) -> None:
+def test_the_way_back(command: Command, in_store: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_RETENTION", "3650d")
     assert command("rollback").out.startswith("no stock was pushed in the last 48 hours")
     in_store(pushed)
     assert command("rollback", "--json").json["snapshots"] == [], "long ago"
@@ -186,7 +187,8 @@ def test_the_way_back(command: Command, in_store: Callable[..., Any]) -> None:
     assert ran.out.startswith("1 SKUs get what they had at ")
     row = in_store(lambda tx: outbox.find(tx, "inventory", "17291"))
     assert (row.state, row.payload["levels"]) == ("ready", {"W1": 7})
-    assert command("rollback", "sometime").status == 2
+    for nonsense in ("sometime", "2999-01-01", "2001-01-01"):
+        assert command("rollback", nonsense).status == 2
 
 
 def test_the_snapshots_are_minutes_of_late_and_hours_of_before(command: Command, in_store: Callable[..., Any]) -> None:
@@ -240,7 +242,7 @@ def test_a_running_daemon_is_asked(
     in_store(lambda tx: facts.put(tx, "resync", {"phase": "done", "percent": 100, "by": ""}, AT_MS))
     assert command("resync", "inventory", "--wait").out.splitlines()[0] == "started"
     assert command("approve").status == 0
-    assert "1 SKUs had nothing from here before" in command("rollback", "2h").out
+    assert "1 SKUs stay as they are" in command("rollback", "2h").out
     assert asked == [
         ("/api/resync", {"flow": "inventory"}),
         ("/api/approve", {"flow": "inventory"}),

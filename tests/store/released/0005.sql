@@ -179,6 +179,13 @@ CREATE TABLE stock_doubtful (
     sku_id TEXT PRIMARY KEY
 );
 INSERT INTO "stock_doubtful" VALUES('17291');
+CREATE TABLE stock_unanswered (
+    sku_id         TEXT    PRIMARY KEY,
+    version        INTEGER NOT NULL,    -- of the row that the call carried; 0: not known, a crash cut it off
+    quiet_until_ms INTEGER NOT NULL,    -- nothing else is sent for the SKU before then
+    look_at_ms     INTEGER NOT NULL     -- nothing can land any more: TikTok is asked for the quantities once more
+);
+INSERT INTO "stock_unanswered" VALUES('17291',1,1767218400000,1767218400001);
 CREATE TABLE stock_zeroed (
     sku_id TEXT    PRIMARY KEY,
     at_ms  INTEGER NOT NULL
@@ -270,5 +277,6 @@ CREATE INDEX levels_place ON levels (location_id, sku)
 WHERE on_hand <> 0 OR committed <> 0 OR future <> 0 OR committed_future <> 0;
 CREATE INDEX unlinked_sku ON unlinked (sku);
 CREATE INDEX unlinked_due ON unlinked (due_at_ms) WHERE due_at_ms IS NOT NULL;
+CREATE INDEX stock_unanswered_looks ON stock_unanswered (look_at_ms);
 COMMIT;
 PRAGMA user_version = 5;

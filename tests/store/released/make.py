@@ -61,6 +61,7 @@ def _rest(tx: Tx) -> None:
     tx.run("stock_zeroed_put", ("17291", NOW_MS))
     tx.run("pushed_add", ("17291", NOW_MS, "", '{"7068":5}'))
     tx.run("stock_doubtful_put", ("17291",))
+    tx.run("stock_unanswered_put", ("17291", 1, NOW_MS, NOW_MS + 1))
     tx.run("token_put", ("current", '{"access_token":"a"}', NOW_MS))
 
 
