@@ -195,22 +195,15 @@ def _lost(*cases: tuple[str, bool]) -> tuple[Scenario, ...]:
     return tuple(lambda case=case: scenarios.answers_lost(*case) for case in cases)  # type: ignore[misc]
 
 
-AROUND_A_PAGE = (30, 31, 29, 32, 28, 33, 27, 34, 26, 35, 25)
-"""Commits of the start until those of the first page of what was missed; the likeliest first."""
-
 MUTANTS = (
     Mutant("blind_retry", _blind_retry, _lost(("orders.create", False))),
     Mutant("no_intent", _no_intent, _lost(("orders.create", True)) + days(3, 7, 11, 18)),
     Mutant("sending_not_settled", _sending_not_settled, _catching_up(("effect", 40), ("answer", 40)) + days(3, 7, 11)),
-<<<<<<< HEAD
-    Mutant("cursor_before_rows", _cursor_before_rows, _catching_up(*(("committed", n) for n in AROUND_A_PAGE))),
-=======
     Mutant(
         "cursor_before_rows",
         _cursor_before_rows,
         _catching_up(*(("written", n) for n in (9, *range(1, 9), *range(10, 20)))),
     ),
->>>>>>> main
     Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, (scenarios.late_in_the_index,)),
     Mutant("hold_too_short", _hold_too_short, days(0)),
     Mutant("hold_without_reading_again", _hold_without_reading_again, _edits(20.0) + days(0, 1, 2)),

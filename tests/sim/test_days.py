@@ -15,13 +15,8 @@ def test_a_day_with_crashes_and_faults_ends_with_both_sides_agreeing(seed: int) 
 
 
 CRASHES = (
-<<<<<<< HEAD
-    *(("committed", number) for number in (1, 3, 5, 8, 12, 16, *range(22, 36))),
-    *(("commit", number) for number in (1, 5, 8, 13, 30)),
-=======
     *(("written", number) for number in range(1, 13)),
     *(("writing", number) for number in (1, 3, 5, 8, 20)),
->>>>>>> main
     *(("call", number) for number in (1, 2, 3, 4, 5, 8, 20)),
     *(("effect", number) for number in (3, 6, 20, 40)),
     *(("answer", number) for number in (3, 6, 20, 40)),
