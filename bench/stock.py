@@ -30,6 +30,8 @@ PER_SECOND = 100
 ORDERS_PER_SECOND = 20
 WATCHED_S = 30.0
 """How long the draining and the orders are looked at."""
+SETTLE_S = 2.0
+"""Before changes are measured: what a start does is over."""
 CHANGES = 200
 PUBLIC = "http://localhost:1"
 LONGEST_S = 300.0
@@ -38,16 +40,16 @@ LONGEST_S = 300.0
 def run(plan: Plan) -> list[Figure]:
     """Everything above; the large catalogue takes minutes."""
     many, few = plan.of(SKUS, 400), plan.of(FEW, 20)
-    watched_s = 2.0 if plan.small else WATCHED_S
+    watched_s, settle_s = (0.5, 0.1) if plan.small else (WATCHED_S, SETTLE_S)
     series: list[list[float]] = [[] for _ in range(8)]
     read, enqueued, drained, late, rss, moved, cpu_many, ratio = series
     for number in range(plan.runs):
         with folder() as where:
             resync = asyncio.run(_resync(where, many, watched_s))
         with folder() as where:
-            large = asyncio.run(_one_change(where, many, plan.of(CHANGES, 3)))
+            large = asyncio.run(_one_change(where, many, plan.of(CHANGES, 3), settle_s))
         with folder() as where:
-            small = asyncio.run(_one_change(where, few, plan.of(CHANGES, 3)))
+            small = asyncio.run(_one_change(where, few, plan.of(CHANGES, 3), settle_s))
         read.append(resync.read_s)
         enqueued.append(resync.enqueued_s)
         drained.append(resync.per_second)
@@ -112,7 +114,7 @@ async def _resync(where: Path, skus: int, watched_s: float) -> _Resynced:
                 await asyncio.sleep(0.1)
                 running.must_live()
             found.enqueued_s = time.monotonic() - begun_s
-            await asyncio.sleep(1)
+            await asyncio.sleep(min(watched_s, 1))
             stock = shop.tiktok.stock
             before, since_s = len(stock.pushed), time.monotonic()
             orders = asyncio.create_task(_orders(shop, watched_s))
@@ -148,7 +150,7 @@ def _arrived(shop: Shop, placed: dict[str, float], took: dict[str, float]) -> No
             took[order_id] = now_s - placed[order_id]
 
 
-async def _one_change(where: Path, skus: int, changes: int) -> _Moved:
+async def _one_change(where: Path, skus: int, changes: int, settle_s: float) -> _Moved:
     found = _Moved()
     moved = names(skus)[:: skus // changes][:changes]
     async with open_shop() as shop:
@@ -161,7 +163,7 @@ async def _one_change(where: Path, skus: int, changes: int) -> _Moved:
             while not shop.pipe17.hooks.registered or (await _get(running, "/readyz")).status != 200:
                 assert time.monotonic() < end_s, "the webhook is not registered"
                 await asyncio.sleep(0.1)
-            await asyncio.sleep(2)
+            await asyncio.sleep(settle_s)
             cpu_s = running.cpu_s()
             for sku in moved:
                 took_s, begun_s = 0.0, time.monotonic()

@@ -16,10 +16,12 @@ Everything above speaks `Request` and `Response`; a `Transport` carries one to t
 from __future__ import annotations
 
 import logging
+import ssl
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.util import find_spec
 from typing import Protocol
@@ -101,7 +103,7 @@ class _Lines:
         self._free: dict[str, list[_Line]] = {}
         self._open = 0
         self._trust_env = trust_env
-        self._tls = httpx.create_ssl_context(trust_env=trust_env)
+        self._tls = _tls(trust_env)
 
     async def take(self, origin: str) -> _Line:
         """A connection for a request to `origin`; raises `TransportError` when none becomes free in time."""
@@ -145,6 +147,12 @@ class _Lines:
         )
         client.headers.clear()
         return client
+
+
+@cache
+def _tls(trust_env: bool) -> ssl.SSLContext:
+    """The authorities we trust: read once for the whole process, for that is most of what a transport costs."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 class HttpxTransport:

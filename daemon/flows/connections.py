@@ -63,6 +63,7 @@ class Connections:
         self._probes: dict[str, Callable[[], Awaitable[None]]] = {}
         self._missing: dict[str, Callable[[], Sequence[str]]] = {}
         self._vital: dict[str, Callable[[str], bool]] = {}
+        self._connected: dict[str, anyio.Event] = {}
         self._open = anyio.Event()
         self._open.set()
 
@@ -79,6 +80,7 @@ class Connections:
         self._probes[system] = probe
         self._missing[system] = missing
         self._vital[system] = vital
+        self._connected[system] = anyio.Event()
 
     def state(self, system: str) -> ConnectionState:
         """How this side treats us now."""
@@ -100,12 +102,17 @@ class Connections:
         """Until no side refuses us."""
         await self._open.wait()
 
+    async def connected(self, system: str) -> None:
+        """Until this side lets us in."""
+        await self._connected[system].wait()
+
     async def accept(self, system: str) -> None:
         """A call succeeded."""
         before = self._states[system]
         if before.state == "connected" or (before.code == SCOPE and self._missing[system]()):
             return
         self._states[system] = ConnectionState("connected", "", "", self._clock.now_ms())
+        self._connected[system].set()
         if before.state != "unknown":
             again = "lets us in" if before.state == "refused" else "can be reached"
             log.warning("%s %s again", system, again, extra={"system": system})
@@ -127,6 +134,8 @@ class Connections:
         if not same and before.state == "refused" and (not refused or code == SCOPE):
             return
         self._states[error.system] = ConnectionState(state, code, text, self._clock.now_ms())
+        if self._connected[error.system].is_set():
+            self._connected[error.system] = anyio.Event()
         if refused and code == SCOPE:
             log.error("%s refuses us a scope; what needs it waits: %s", error.system, text)
         elif refused:

@@ -77,8 +77,7 @@ class Pipe17Registration:
         connections = self._parts.engine.connections
         while True:
             with anyio.move_on_after(LOOK_EVERY.total_seconds()):
-                while connections.state("pipe17").state != "connected":  # noqa: ASYNC110 (nobody rings for this)
-                    await anyio.sleep(0.5)
+                await connections.connected("pipe17")
             await anyio.sleep((await self.once()).total_seconds())
 
     async def once(self) -> timedelta:

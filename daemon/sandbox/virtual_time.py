@@ -21,15 +21,17 @@ class Deadlock(RuntimeError):
 
 
 class _Selector(selectors.SelectSelector):
-    """Instead of waiting, moves the time of its loop."""
+    """Instead of waiting, moves the time of its loop.
+
+    The system is asked only where nothing else could wake the loop: most of a simulated day is turns of this loop.
+    """
 
     loop: VirtualLoop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
         if timeout is None:
+            if ready := super().select(0):
+                return ready
             raise Deadlock("nothing is scheduled and somebody still waits")
         self.loop.advance(timeout)
         return []
@@ -49,7 +51,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Move the clock; the loop itself does this."""
-        self._now_s += max(seconds, 0.0)
+        if seconds > 0:
+            self._now_s += seconds
 
 
 class VirtualClock:

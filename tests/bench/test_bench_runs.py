@@ -1,6 +1,10 @@
-"""Every bench runs, on sizes that measure nothing, and hands back sane figures. How fast it was is not tested."""
+"""Every bench runs, on sizes that measure nothing, and hands back sane figures. How fast it was is not tested.
+
+They run side by side, because most of their time is spent waiting for daemons and holds.
+"""
 
 import math
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -19,9 +23,17 @@ def bench_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_FOLDER", str(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> dict[str, Future[list[Figure]]]:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(BENCHES)) as pool:
+        patch.setenv("BENCH_FOLDER", str(tmp_path_factory.mktemp("bench")))
+        plans = {name: Plan(runs=2 if name in USES_A_FOLDER_TWICE else 1, small=True) for name in BENCHES}
+        return {name: pool.submit(measure, name, plan) for name, plan in plans.items()}
+
+
 @pytest.mark.parametrize("name", BENCHES)
-def test_a_bench_yields_figures_that_make_sense(name):
-    figures = measure(name, Plan(runs=2 if name in USES_A_FOLDER_TWICE else 1, small=True))
+def test_a_bench_yields_figures_that_make_sense(name, measured):
+    figures = measured[name].result()
     assert len({figure.name for figure in figures}) == len(figures) > 1
     for figure in figures:
         assert math.isfinite(figure.value)
@@ -31,8 +43,8 @@ def test_a_bench_yields_figures_that_make_sense(name):
     assert summary(name).endswith(".")
 
 
-def test_every_peer_is_measured_beside_us():
-    names = {figure.name for figure in measure("outbox", Plan(runs=1, small=True))}
+def test_every_peer_is_measured_beside_us(measured):
+    names = {figure.name for figure in measured["outbox"].result()}
     assert {"ours", *(f"ours : {peer.name}" for peer in PEERS)} <= names
 
 

@@ -157,10 +157,10 @@ async def running(store: Path, sides: Sides, **more: str) -> AsyncIterator[House
             await served
         yield House(started.report.result(), sides, http, redactor)
     finally:
+        await http.aclose()  # first: the web server waits a moment for connections that are kept alive
         if started.report.done():
             started.report.result().stop()
         await asyncio.wait_for(served, 20)
-        await http.aclose()
 
 
 async def until(true: Callable[[], Any], seconds: float = 8.0) -> None:

@@ -86,7 +86,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     started = {
         "agree": start(folder / "agree", *demo, "--orders", "30", "--json"),
         "planted": start(folder / "planted", "-c", PLANTED),
-        "interrupted": start(folder / "interrupted", *demo),
+        "interrupted": start(folder / "interrupted", *demo, "--orders", "12"),
         "hopeless": start(folder / "what$ever", *demo),
     }
     yield started

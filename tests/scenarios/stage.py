@@ -85,6 +85,8 @@ def play(
         if not any(name.startswith(CATALOGUE) for name in asked):  # its loops would be most of the work
             every |= {"INVENTORY": "off", "PRODUCTS": "off", "LOCATIONS": "off"}
         world = World(loop, seed, tiktok=tiktok or shop(), pipe17=pipe17, settings=every | asked, skew_ms=skew_ms)
+        if "ORDERS_EVERY" not in asked:
+            world.idle_every = timedelta(minutes=10)
         try:
             await story(world)
             _nothing_twice(world)

@@ -7,9 +7,6 @@ import pytest
 from tests.scenarios.stage import HOUR, MINUTE, fulfill, opened, play, released, sql
 from tests.sim.world import World
 
-SLOWLY = {"ORDERS_EVERY": "3m", "FULFILLMENTS_EVERY": "3m", "INVENTORY": "off", "PRODUCTS": "off"}
-"""The stories last for days, and the watch over deadlines has a pace of its own."""
-
 
 def _deadline_ms(world: World, order_id: str) -> int:
     ((deadline_ms,),) = sql(world, "SELECT deadline_at_ms FROM outbox WHERE flow = 'orders' AND key = ?", order_id)
@@ -37,7 +34,7 @@ def test_an_order_that_pipe17_has_but_nobody_ships_is_said_six_hours_before_and_
         await world.live(10 * MINUTE)
         assert opened(world) == {}
 
-    play(story, settings=SLOWLY)
+    play(story)
 
 
 @pytest.mark.parametrize("end", ["shipped", "cancelled"])
@@ -54,4 +51,4 @@ def test_an_order_with_nothing_left_to_ship_has_no_deadline(end: str) -> None:
         assert opened(world, order_id).keys() <= {"recall"}
         assert sql(world, "SELECT key FROM outbox WHERE flow = 'orders' AND deadline_at_ms IS NOT NULL") == []
 
-    play(story, settings=SLOWLY)
+    play(story)

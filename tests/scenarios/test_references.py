@@ -138,7 +138,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_written_order_by_order() -> None:
     play(story, settings={"ORDERS_SINCE": "1d"})
 
 
-@pytest.mark.parametrize("point", [("commit", n) for n in range(1, 14)] + [("committed", n) for n in range(1, 14)])
+@pytest.mark.parametrize("point", [("writing", n) for n in range(1, 9)] + [("written", n) for n in range(1, 9)])
 def test_no_crash_comes_between_the_order_and_what_follows_it(point: tuple[str, int]) -> None:
     async def story(world: World) -> None:
         await world.start()

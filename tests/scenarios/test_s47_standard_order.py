@@ -1,8 +1,9 @@
 """S47 Standard order, and X1: the same order with the process killed at every step there is.
 
 The uninterrupted run records every point it passes: before each call, at each effect, at each answer, before and after
-each commit. Then the day is lived once for each of them, with the process gone at that point and started again. Every
-one of these days must end like the uninterrupted one, with the same number of writes that took effect.
+each commit that writes anything. Then the day is lived once for each of them, with the process gone at that point and
+started again. Every one of these days must end like the uninterrupted one, with the same number of writes that took
+effect. A commit that only read leaves disk and other side as the points around it do: two of three are such.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tests.scenarios.stage import (
 )
 from tests.sim.world import World
 
-POINTS = ("call", "effect", "answer", "commit", "committed")
+POINTS = ("call", "effect", "answer", "writing", "written")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def test_killed_at_every_step_the_end_is_that_of_the_uninterrupted_run(point: st
     assert expected.writes == {"orders.create": 1, "orders.update": 1, "packages.mark_shipped": 2}
     assert (expected.tiktok, expected.pipe17, expected.open_exceptions) == ("COMPLETED", "fulfilled", {})
     wrong: list[str] = []
+    assert passed[point] > 40
     for number in range(1, passed[point] + 1):
         ended, _, crashes = _run((point, number))
         if crashes != 1:

@@ -498,7 +498,7 @@ def test_s50_parts_of_a_bundle_are_cancelled_as_whole_bundles_or_not_at_all(ever
 def test_s50_a_daemon_that_dies_around_the_cancel_sends_it_once() -> None:
     async def story(world: World) -> None:
         await world.start()
-        for point in ("call", "effect", "answer", "commit", "committed"):
+        for point in ("call", "effect", "answer", "writing", "written"):
             for number in range(1, 8):
                 order_id = world.tiktok.place_order(["SKU-A", "SKU-B"])
                 await world.live(HOUR + 5 * MINUTE)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from daemon.apis.gate import Access
 from daemon.errors import ApiError, StoreError
@@ -110,7 +111,7 @@ async def _while_living(world: World, tasks: list[asyncio.Task[None]]) -> None:
 
 async def settle(world: World) -> None:
     """Everything heals; enough time for holds, look-ups and back-offs to come to rest."""
-    world.crash_at = None
+    world.crash_at, world.idle_every = None, timedelta(minutes=10)
     for faults in world.faults.values():
         faults.clear()
     await world.live(3 * HOUR_S)

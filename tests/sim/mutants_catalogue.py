@@ -106,10 +106,10 @@ def _short_windows_are_believed() -> Iterator[None]:
 
 MUTANTS = (
     Mutant("late_lists_are_believed", _late_lists_are_believed, (catalogue.a_late_list,)),
-    Mutant("locations_are_sent_blindly", _locations_are_sent_blindly, days(1)),
-    Mutant("foreign_products_are_written", _foreign_products_are_written, days(1)),
+    Mutant("locations_are_sent_blindly", _locations_are_sent_blindly, days(0, 1)),
+    Mutant("foreign_products_are_written", _foreign_products_are_written, days(0, 1)),
     Mutant("removed_skus_stay_linked", _removed_skus_stay_linked, days(1)),
-    Mutant("first_sight_is_for_ever", _first_sight_is_for_ever, days(1)),
+    Mutant("first_sight_is_for_ever", _first_sight_is_for_ever, days(0, 1)),
     Mutant("product_searches_do_not_overlap", _no_overlap, days(2, 1)),
     Mutant("not_shown_is_gone", _not_shown_is_gone, (catalogue.a_list_that_lies,)),
     Mutant("short_windows_are_believed", _short_windows_are_believed, (catalogue.a_short_page,)),

@@ -199,7 +199,11 @@ MUTANTS = (
     Mutant("blind_retry", _blind_retry, _lost(("orders.create", False))),
     Mutant("no_intent", _no_intent, _lost(("orders.create", True)) + days(3, 7, 11, 18)),
     Mutant("sending_not_settled", _sending_not_settled, _catching_up(("effect", 40), ("answer", 40)) + days(3, 7, 11)),
-    Mutant("cursor_before_rows", _cursor_before_rows, _catching_up(*(("committed", n) for n in range(5, 25)))),
+    Mutant(
+        "cursor_before_rows",
+        _cursor_before_rows,
+        _catching_up(*(("written", n) for n in (9, *range(1, 9), *range(10, 20)))),
+    ),
     Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, (scenarios.late_in_the_index,)),
     Mutant("hold_too_short", _hold_too_short, days(0)),
     Mutant("hold_without_reading_again", _hold_without_reading_again, _edits(20.0) + days(0, 1, 2)),

@@ -114,12 +114,12 @@ def _bundle_left_with_nobody() -> Iterator[None]:
 
 MUTANTS = (
     Mutant("pre_order_released_by_timer", _pre_order_released_by_timer, days(7, 18, *range(6))),
-    Mutant("kind_lost", _kind_lost, days(*range(6))),
+    Mutant("kind_lost", _kind_lost, days(2, 3, 4, 5, 0, 1)),
     Mutant("digital_order_routed", _digital_order_routed, days(*range(6))),
     Mutant("total_without_a_fee", _total_without_a_fee, days(*range(6))),
     Mutant("gift_line_dropped", _gift_line_dropped, days(*range(6))),
     Mutant("unit_lost", _unit_lost, days(*range(6))),
     Mutant("routed_without_a_street", _routed_without_a_street, days(1, 13, *range(6))),
-    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(1, 13, *range(6))),
+    Mutant("stars_taken_for_a_street", _stars_taken_for_a_street, days(0, 13, *range(1, 6))),
     Mutant("bundle_left_with_nobody", _bundle_left_with_nobody, (a_fulfillment_shown_late,)),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from daemon.flows.operator import retry
 from daemon.sandbox.faults import Fault, FaultKind
 from daemon.sandbox.tiktok import TikTokOptions
@@ -16,7 +18,9 @@ CALM = {"index_lag_ms": 0, "repeat_rows": 0.0, "restless_rows": 0.0}
 
 def _world(loop: VirtualLoop, seed: int, region: str = "US") -> World:
     every = {"ORDERS_EVERY": "60s", "FULFILLMENTS_EVERY": "60s"}
-    return World(loop, seed, tiktok=TikTokOptions(region=region, **CALM), settings=every)  # type: ignore[arg-type]
+    world = World(loop, seed, tiktok=TikTokOptions(region=region, **CALM), settings=every)  # type: ignore[arg-type]
+    world.idle_every = timedelta(minutes=10)
+    return world
 
 
 async def _released(world: World, diary: Diary, *orders: tuple[str, ...]) -> list[str]:

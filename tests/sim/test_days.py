@@ -15,15 +15,15 @@ def test_a_day_with_crashes_and_faults_ends_with_both_sides_agreeing(seed: int) 
 
 
 CRASHES = (
-    *(("committed", number) for number in range(1, 21)),
-    *(("commit", number) for number in (1, 5, 8, 13, 30)),
+    *(("written", number) for number in range(1, 13)),
+    *(("writing", number) for number in (1, 3, 5, 8, 20)),
     *(("call", number) for number in (1, 2, 3, 4, 5, 8, 20)),
     *(("effect", number) for number in (3, 6, 20, 40)),
     *(("answer", number) for number in (3, 6, 20, 40)),
 )
 
 
-AROUND_A_CREATE = tuple((point, number) for point in ("commit", "committed") for number in range(1, 16))
+AROUND_A_CREATE = tuple((point, number) for point in ("writing", "written") for number in range(1, 9))
 
 
 @pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: f"{crash[0]}-{crash[1]}")

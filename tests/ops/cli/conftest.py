@@ -67,7 +67,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.split("_")[0] in ("TIKTOK", "PIPE17", "CONNECTOR", "STATE", "CREDENTIALS"):
             monkeypatch.delenv(name)
     store = tmp_path / "connector.db"
-    for name, value in {**CANARIES, "CONNECTOR_STORE_URL": f"sqlite:///{store}"}.items():
+    pace = {"TIKTOK_REQUESTS_PER_SECOND": "50", "PIPE17_REQUESTS_PER_SECOND": "50"}  # the tests are no load test
+    for name, value in {**CANARIES, **pace, "CONNECTOR_STORE_URL": f"sqlite:///{store}"}.items():
         monkeypatch.setenv(name, value)
     return store
 
