@@ -128,8 +128,8 @@ def _guard_forgets_slices() -> Iterator[None]:
 @contextmanager
 def _guard_counts_too_many_linked() -> Iterator[None]:
     """The guard takes its share of a catalogue that is not there."""
-    real = links.count
-    with mock.patch.object(links, "count", lambda tx: real(tx) * 10):
+    real = links.settable
+    with mock.patch.object(links, "settable", lambda tx, chosen: real(tx, chosen) * 10):
         yield
 
 
