@@ -169,7 +169,12 @@ class Shop:
         if not world.running or world.parts is None or world.daemon is None or world.daemon.resync is None:
             return False
         now_ms = world.clock.now_ms()
-        asked = await world.parts.database.write(lambda tx: resync_standing.request(tx, "test", now_ms))
+        write = world.parts.database.write
+        try:
+            async with asyncio.timeout(1):
+                asked = await write(lambda tx: resync_standing.request(tx, "test", now_ms))
+        except TimeoutError:  # the process ended at this very commit, and nobody answers any more
+            return False
         world.daemon.resync.bell.ring()
         return bool(asked["started"])
 
