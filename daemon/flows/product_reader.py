@@ -41,7 +41,7 @@ class ProductReader:
     """Over one client; knows from the store what is known already."""
 
     def __init__(self, tiktok: TikTok, database: Database, clock: Clock, *, required_only: bool) -> None:
-        self._tiktok = tiktok
+        self._catalogue = tiktok.catalogue
         self._database = database
         self._clock = clock
         self._required_only = required_only
@@ -76,7 +76,7 @@ class ProductReader:
     async def _rows(self, ge_s: int, le_s: int | None) -> AsyncIterator[tuple[list[Row], int]]:
         token = ""
         while True:
-            found = await self._tiktok.search_products(update_time_ge=ge_s, update_time_le=le_s, page_token=token)
+            found = await self._catalogue.search_products(update_time_ge=ge_s, update_time_le=le_s, page_token=token)
             yield [Row(required_text(raw, "id"), row_stamp(raw)) for raw in found.products], found.total
             if not found.next_page_token:
                 return
@@ -126,7 +126,7 @@ class ProductReader:
         return Page(tuple(changes), tuple(set_aside)), problem, True
 
     async def _detail(self, product_id: str, stamps: Mapping[str, str]) -> Change | SetAside | None:
-        raw = await self._tiktok.product(product_id)
+        raw = await self._catalogue.product(product_id)
         if raw is None:
             return None
         try:
@@ -158,7 +158,7 @@ class ProductReader:
         if not self._required_only or not leaf:
             return None
         if leaf not in self._required:
-            rows = await self._tiktok.category_attributes(leaf)
+            rows = await self._catalogue.category_attributes(leaf)
             self._required[leaf] = frozenset(text(row, "id") for row in rows if is_required(row))
         return sorted(self._required[leaf])
 

@@ -160,7 +160,7 @@ class PushInventory:
         await self._database.write(lambda tx: stock_unanswered.looked_up(tx, sent, now_ms))
         status = ""
         if any(row.payload.get("preowned") for row in rows):
-            product = await self._tiktok.product(rows[0].group)
+            product = await self._tiktok.catalogue.product(rows[0].group)
             status = str((product or {}).get("status") or "")
         return [settled(row, live.get(row.key), status) for row in rows]
 
@@ -198,7 +198,7 @@ class PushInventory:
         tiktok = self._late_tiktok if all(row.reason == RESYNCED for row in rows) else self._tiktok
         wanted = [SkuLevels(row.key, tuple(row.payload["levels"].items())) for row in rows]
         try:
-            failures = {one.sku_id: one for one in await tiktok.update_inventory(rows[0].group, wanted)}
+            failures = {one.sku_id: one for one in await tiktok.catalogue.update_inventory(rows[0].group, wanted)}
         except ApiError as error:
             if isinstance(error.verdict, Unknown):
                 now_ms = self._clock.now_ms()

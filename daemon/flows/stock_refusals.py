@@ -107,7 +107,7 @@ class Refusals:
         return Dropped("TikTok keeps it in other warehouses than before; worked out again for those")
 
     async def deactivate(self, product_id: str, rows: Sequence[Owed]) -> dict[str, Outcome | Failed]:
-        failures = await self._tiktok.deactivate_products([product_id])
+        failures = await self._tiktok.catalogue.deactivate_products([product_id])
         if failures:
             text = f"TikTok does not take product {product_id} off sale: {failures[0].code} {failures[0].message}"
             return {row.key: Failed(Retry("deactivate_refused", tries=UNKNOWN_CODE_TRIES), text) for row in rows}
@@ -116,7 +116,7 @@ class Refusals:
     async def live(self, sku_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """What TikTok has available, by SKU and warehouse."""
         found: dict[str, dict[str, int]] = {}
-        for product in await self._tiktok.search_inventory(sku_ids=sku_ids):
+        for product in await self._tiktok.catalogue.search_inventory(sku_ids=sku_ids):
             for sku in records(product, "skus"):
                 found[required_text(sku, "id")] = {
                     identifier(place, "warehouse_id"): whole(place, "available_quantity") or 0

@@ -17,7 +17,7 @@ LEVELS = [SkuLevels("11", (("7068", 5), ("7069", 0)))]
 @virtual
 async def test_stock_is_sent_absolute_for_every_warehouse():
     rig = tiktok_rig({UPDATE: ok({})})
-    assert await rig.tiktok.update_inventory(PRODUCT, LEVELS) == ()
+    assert await rig.tiktok.catalogue.update_inventory(PRODUCT, LEVELS) == ()
     (call,) = rig.wire.calls(UPDATE)
     assert call.json == {
         "skus": [
@@ -38,7 +38,7 @@ async def test_a_success_that_refuses_skus_says_which_and_why():
     whole = {"code": 12052850, "message": "bundle", "detail": {"sku_id": "12"}}
     errors = [{"code": 12052990, "message": "failed", "detail": {"sku_id": "11", "extra_errors": inner}}, whole]
     rig = tiktok_rig({UPDATE: ok({"errors": errors})})
-    assert await rig.tiktok.update_inventory(PRODUCT, LEVELS) == (
+    assert await rig.tiktok.catalogue.update_inventory(PRODUCT, LEVELS) == (
         SkuFailure("11", 12052097, "The warehouse does not exist", {"7068": 12052097, "7069": 12052531}),
         SkuFailure("12", 12052850, "bundle", {}),
     )
@@ -49,7 +49,7 @@ async def test_a_success_that_refuses_skus_says_which_and_why():
 async def test_an_answer_to_an_update_that_makes_no_sense_is_unknown_and_not_a_success():
     for errors in ({"errors": "no"}, {"errors": [{"code": 1}]}):
         rig = tiktok_rig({UPDATE: ok(errors)})
-        assert isinstance((await failure(rig.tiktok.update_inventory(PRODUCT, LEVELS))).verdict, Unknown)
+        assert isinstance((await failure(rig.tiktok.catalogue.update_inventory(PRODUCT, LEVELS))).verdict, Unknown)
 
 
 @virtual
@@ -57,16 +57,16 @@ async def test_products_that_were_not_switched_off():
     path = "/product/202309/products/deactivate"
     error = {"code": 12052048, "message": "not yours", "detail": {"product_id": PRODUCT}}
     rig = tiktok_rig({path: ok({"errors": [error]})})
-    (failed,) = await rig.tiktok.deactivate_products([PRODUCT])
+    (failed,) = await rig.tiktok.catalogue.deactivate_products([PRODUCT])
     assert (failed.product_id, failed.code) == (PRODUCT, 12052048)
     with pytest.raises(ValueError, match="20"):
-        await rig.tiktok.deactivate_products(["1"] * 21)
+        await rig.tiktok.catalogue.deactivate_products(["1"] * 21)
 
 
 @virtual
 async def test_a_product_search_has_its_window_in_the_body():
     rig = tiktok_rig({SEARCH: ok({"products": [{"id": PRODUCT}], "total_count": 3, "next_page_token": "t"})})
-    page = await rig.tiktok.search_products(update_time_ge=5, update_time_le=9, page_token="s")
+    page = await rig.tiktok.catalogue.search_products(update_time_ge=5, update_time_le=9, page_token="s")
     assert (page.products, page.next_page_token, page.total) == ([{"id": PRODUCT}], "t", 3)
     (call,) = rig.wire.calls(SEARCH)
     assert call.json == {"update_time_ge": 5, "update_time_le": 9}
@@ -76,19 +76,19 @@ async def test_a_product_search_has_its_window_in_the_body():
 @virtual
 async def test_a_product_that_is_not_there_is_none_and_one_without_id_is_an_error():
     path = f"/product/202309/products/{PRODUCT}"
-    assert await tiktok_rig({path: no(12052032)}).tiktok.product(PRODUCT) is None
-    assert await tiktok_rig({path: ok({"id": PRODUCT})}).tiktok.product(PRODUCT) == {"id": PRODUCT}
-    assert isinstance((await failure(tiktok_rig({path: ok({})}).tiktok.product(PRODUCT))).verdict, Retry)
+    assert await tiktok_rig({path: no(12052032)}).tiktok.catalogue.product(PRODUCT) is None
+    assert await tiktok_rig({path: ok({"id": PRODUCT})}).tiktok.catalogue.product(PRODUCT) == {"id": PRODUCT}
+    assert isinstance((await failure(tiktok_rig({path: ok({})}).tiktok.catalogue.product(PRODUCT))).verdict, Retry)
 
 
 @virtual
 async def test_stock_is_asked_by_skus_or_by_products_within_the_bounds():
     path = "/product/202309/inventory/search"
     rig = tiktok_rig({path: ok({"inventory": [{"product_id": PRODUCT}]})})
-    assert await rig.tiktok.search_inventory(sku_ids=["11"]) == [{"product_id": PRODUCT}]
+    assert await rig.tiktok.catalogue.search_inventory(sku_ids=["11"]) == [{"product_id": PRODUCT}]
     for wrong in ({}, {"sku_ids": ["1"], "product_ids": ["2"]}, {"sku_ids": ["1"] * 601}, {"product_ids": ["1"] * 101}):
         with pytest.raises(ValueError, match=r"SKU|product"):
-            await rig.tiktok.search_inventory(**wrong)
+            await rig.tiktok.catalogue.search_inventory(**wrong)
 
 
 @virtual
@@ -148,4 +148,4 @@ async def test_stock_rows_are_asked_by_instant_sku_and_location_and_totals_witho
 @virtual
 async def test_a_refusal_of_a_search_that_shows_too_much_is_known():
     rig = tiktok_rig({SEARCH: no(12052180)})
-    assert (await failure(rig.tiktok.search_products())).verdict == Rejected("too_many_hits")
+    assert (await failure(rig.tiktok.catalogue.search_products())).verdict == Rejected("too_many_hits")

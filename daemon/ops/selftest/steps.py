@@ -194,7 +194,7 @@ async def inventory(run: Run) -> str:
     seen: list[int] = []
 
     async def arrived() -> int | None:
-        rows = await run.parts.tiktok.search_inventory(product_ids=[product_id])
+        rows = await run.parts.tiktok.catalogue.search_inventory(product_ids=[product_id])
         units = [place for row in rows for sku in records(row, "skus") for place in records(sku, "warehouse_inventory")]
         seen[:] = [int(place.get("available_quantity") or 0) for place in units]
         return level if level in seen else None
