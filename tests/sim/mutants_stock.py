@@ -128,8 +128,8 @@ def _guard_forgets_slices() -> Iterator[None]:
 @contextmanager
 def _guard_counts_too_many_linked() -> Iterator[None]:
     """The guard takes its share of a catalogue that is not there."""
-    real = links.count
-    with mock.patch.object(links, "count", lambda tx: real(tx) * 10):
+    real = links.settable
+    with mock.patch.object(links, "settable", lambda tx, chosen: real(tx, chosen) * 10):
         yield
 
 
@@ -245,7 +245,11 @@ MUTANTS = (
         (lambda: worlds.calls_that_land_late(29),),
     ),
     Mutant("a look-up is believed for good", _never_looked_again, (lambda: worlds.calls_that_land_late(200),)),
-    Mutant("a location that shows nothing has not changed", _silence_is_rest, (lambda: worlds.a_nasty_source(119),)),
+    Mutant(
+        "a location that shows nothing has not changed",
+        _silence_is_rest,
+        (lambda: worlds.a_nasty_source(119),),
+    ),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),
     Mutant("every start asks for a resync", _every_start_asks, (worlds.a_crash_loop_in_a_resync,)),
