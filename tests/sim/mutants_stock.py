@@ -245,7 +245,11 @@ MUTANTS = (
         (lambda: worlds.calls_that_land_late(29),),
     ),
     Mutant("a look-up is believed for good", _never_looked_again, (lambda: worlds.calls_that_land_late(200),)),
-    Mutant("a location that shows nothing has not changed", _silence_is_rest, (lambda: worlds.a_nasty_source(119),)),
+    Mutant(
+        "a location that shows nothing has not changed",
+        _silence_is_rest,
+        (lambda: worlds.a_nasty_source(119),),
+    ),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),
     Mutant("every start asks for a resync", _every_start_asks, (worlds.a_crash_loop_in_a_resync,)),
