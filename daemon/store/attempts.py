@@ -103,10 +103,12 @@ def fail(
     end = _now(tx, claimed)
     before = end.state
     newer = end.staged is not None
+    code_before = end.code
     end.code, end.reason = getattr(verdict, "code", ""), text
     match verdict:
         case Retry(after=wait, tries=tries):
-            end.attempts += 1
+            # a bound is for this code: what an outage has cost before is not counted against it
+            end.attempts = end.attempts + 1 if tries is None or code_before == end.code else 1
             if tries is not None and end.attempts >= tries:
                 tried = f"{text}; given up after {end.attempts} attempts"
                 _refuse(tx, claimed, end, Finding(verdict.code, tried, claimed.deadline_at_ms), now_ms)

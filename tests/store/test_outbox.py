@@ -236,6 +236,18 @@ def test_a_bounded_retry_dies_after_its_tries_and_says_how_many(bench: Bench) ->
     assert bench.row().reason == "what?; given up after 3 attempts"
 
 
+def test_what_an_outage_cost_is_not_counted_against_a_code_that_nobody_knows(bench: Bench) -> None:
+    bench.stage(change(), wanted("a"))
+    outage: list[Failure] = [Retry("http_503"), Unknown("timeout")] * 3
+    for verdict in (*outage, Retry("odd", tries=3), Retry("odd", tries=3)):
+        if bench.row().state is State.UNKNOWN:
+            bench.finish(bench.claim_one(), Absent())
+        assert bench.fail(bench.claim_one(), verdict, "what?").after is not State.DEAD
+        bench.now_ms += 100_000
+        bench.wake()
+    assert bench.fail(bench.claim_one(), Retry("odd", tries=3), "what?").after is State.DEAD
+
+
 # in the dark
 
 
