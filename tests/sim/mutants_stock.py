@@ -248,7 +248,7 @@ MUTANTS = (
     Mutant(
         "a location that shows nothing has not changed",
         _silence_is_rest,
-        (lambda: worlds.a_nasty_source(119),),
+        (worlds.a_location_that_shows_nothing,),
     ),
     Mutant("an empty answer is nothing new", _empty_is_nothing_new, (worlds.empty_for_twenty_minutes,)),
     Mutant("an older row of Pipe17 replaces a newer one", _older_row_stored, (worlds.an_answer_that_comes_late,)),

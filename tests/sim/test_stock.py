@@ -55,6 +55,10 @@ def test_an_answer_that_comes_late_sets_nothing_back() -> None:
     assert worlds.an_answer_that_comes_late() == []
 
 
+def test_what_changes_where_nothing_is_shown_is_read_when_it_is_back() -> None:
+    assert worlds.a_location_that_shows_nothing() == []
+
+
 @pytest.mark.parametrize("late_s", [8.0, 29.0, 200.0])
 def test_calls_that_land_late_set_nothing_back_or_not_for_good(late_s: float) -> None:
     assert worlds.calls_that_land_late(late_s) == []
