@@ -17,7 +17,8 @@ from typing import Any
 
 import anyio
 
-from daemon.apis.pipe17.client import LIST_IS_LATE, Pipe17
+from daemon.apis.pipe17.client import Pipe17
+from daemon.apis.pipe17.goods import LIST_IS_LATE
 from daemon.apis.tiktok.client import TikTok
 from daemon.clock import Clock
 from daemon.core.jsontext import digest, dumps
@@ -106,13 +107,13 @@ class PullLocations:
         if current is None:
             body = {**document, **link_of(row.key, integration)}
             await attempt.intend({"at_ms": self._clock.now_ms()})
-            made = await self._pipe17.create_location(body)
+            made = await self._pipe17.goods.create_location(body)
             await self._ownership.learn(str(made.get("integration") or ""))
             return await self._done(row, str(made["locationId"]))
         changed = location_changes(current, document, row.key, integration)
         location_id = str(current["locationId"])
         if changed:
-            await self._pipe17.update_location(location_id, changed)
+            await self._pipe17.goods.update_location(location_id, changed)
         return await self._done(row, location_id, unchanged=not changed)
 
     async def settle(self, attempt: Attempt) -> Settled:
@@ -132,7 +133,7 @@ class PullLocations:
 
     async def _current(self, row: Owed) -> Mapping[str, Any] | None:
         """The location of this warehouse; a list of all, because nothing can be looked up by a link."""
-        return linked_to(await self._pipe17.locations(), row.key, self._ownership.integration_id)
+        return linked_to(await self._pipe17.goods.locations(), row.key, self._ownership.integration_id)
 
     async def _done(self, row: Owed, location_id: str, *, unchanged: bool = False) -> Done:
         await self._database.write(lambda tx: links.located(tx, row.key, location_id))

@@ -207,7 +207,7 @@ class PullProducts:
                 continue
             changes = await self._changes(current, document)
             if changes:
-                await self._pipe17.update_product(str(current["productId"]), changes)
+                await self._pipe17.goods.update_product(str(current["productId"]), changes)
                 wrote = True
             if not document.get("withdrawn"):
                 made[document["sku"]] = str(current["productId"])
@@ -234,7 +234,7 @@ class PullProducts:
             some = skus[start : start + SKUS_IN_A_LOOK_UP]
             skip, last = 0, False
             while not last:
-                page = await self._pipe17.products(skus=some, skip=skip)
+                page = await self._pipe17.goods.products(skus=some, skip=skip)
                 found |= {str(row.get("sku")): row for row in page.rows if row.get("productId")}
                 skip, last = skip + len(page.rows), page.last
         return {sku: found[sku] for sku in skus if sku in found}
@@ -243,7 +243,7 @@ class PullProducts:
         integration = self._ownership.integration_id
         mapped = {"mappedProduct": {"integrationId": integration, **document["mappedProduct"]}} if integration else {}
         body = {**{name: value for name, value in document.items() if name != "mappedProduct"}, **mapped}
-        made = await self._pipe17.create_product(body)
+        made = await self._pipe17.goods.create_product(body)
         if made.fresh:
             await self._ownership.learn(str(made.record.get("integration") or ""))
         return made.record

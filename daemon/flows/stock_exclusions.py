@@ -213,7 +213,7 @@ class Exclusions:
 
     async def _totals(self, pipe17: Pipe17, skus: Sequence[str]) -> list[dict[str, Any]]:
         asks = self._ownership.integration_id if TOTALS_ASK_AS_US.value else ""
-        page = await pipe17.inventory_totals(skus=skus, requestor_id=asks)
+        page = await pipe17.goods.inventory_totals(skus=skus, requestor_id=asks)
         if not are_totals(page.rows):
             raise BadShape("inventory", "has rows of locations where totals were asked for")
         return page.rows

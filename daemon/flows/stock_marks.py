@@ -58,7 +58,7 @@ class MarksReader:
         since_ms = max(read_to_ms - milliseconds(OVERLAP), 0) or None
         skip = 0
         for _ in range(_MOST_PAGES):
-            page = await pipe17.products(updated_since_ms=since_ms, skip=skip, count=COUNT, members=MEMBERS)
+            page = await pipe17.goods.products(updated_since_ms=since_ms, skip=skip, count=COUNT, members=MEMBERS)
             await self._store(page.rows, integration)
             skip += len(page.rows)
             if not page.rows or (page.last and len(page.rows) < COUNT):

@@ -119,7 +119,7 @@ class StockReader:
         """Rows changed since then, oldest change first; of one location, if one is given."""
         place = location or self._rules.location
         for _ in range(_MOST_PAGES):
-            page = await pipe17.inventory(updated_since_ms=since_ms, skip=skip, count=COUNT, location_id=place)
+            page = await pipe17.goods.inventory(updated_since_ms=since_ms, skip=skip, count=COUNT, location_id=place)
             yield page.rows
             skip += len(page.rows)
             if not page.rows or (page.last and len(page.rows) < COUNT):
@@ -149,13 +149,13 @@ class StockReader:
 
     async def some(self, pipe17: Pipe17, skus: Sequence[str]) -> bool:
         """Ask for a few SKUs, to see what Pipe17 shows; False when that is nothing."""
-        page = await pipe17.inventory(skus=skus, count=COUNT, location_id=self._rules.location)
+        page = await pipe17.goods.inventory(skus=skus, count=COUNT, location_id=self._rules.location)
         await self.store(page.rows)
         return bool(page.rows)
 
     async def named(self, pipe17: Pipe17, row_ids: Sequence[str]) -> set[str]:
         """Read these rows; the SKUs of several locations for which they say something new."""
-        page = await pipe17.inventory(row_ids=row_ids, count=COUNT)
+        page = await pipe17.goods.inventory(row_ids=row_ids, count=COUNT)
         return await self.store(page.rows)
 
     async def whole(self, pipe17: Pipe17, skus: Sequence[str]) -> list[dict[str, Any]]:
@@ -165,7 +165,9 @@ class StockReader:
             some = skus[start : start + SKUS_IN_A_CALL]
             rows: list[dict[str, Any]] = []
             for _ in range(_MOST_PAGES):
-                page = await pipe17.inventory(skus=some, skip=len(rows), count=COUNT, location_id=self._rules.location)
+                page = await pipe17.goods.inventory(
+                    skus=some, skip=len(rows), count=COUNT, location_id=self._rules.location
+                )
                 rows += page.rows
                 if not page.rows or (page.last and len(page.rows) < COUNT):
                     break

@@ -105,10 +105,10 @@ async def test_a_product_that_exists_is_handed_over_and_one_that_no_list_shows_y
     there = rows({"productId": "p", "sku": "MUG"}, name="products")
     path = f"{BASE}/products"
     rig = Rig({path: [taken, there]})
-    made = await rig.client.create_product({"sku": "MUG", "name": "Mug"})
+    made = await rig.client.goods.create_product({"sku": "MUG", "name": "Mug"})
     assert (made.record["productId"], made.fresh) == ("p", False)
     rig = Rig({path: [taken, rows(name="products")]})
-    verdict = (await failure(rig.client.create_product({"sku": "MUG", "name": "Mug"}))).verdict
+    verdict = (await failure(rig.client.goods.create_product({"sku": "MUG", "name": "Mug"}))).verdict
     assert isinstance(verdict, Retry)
     assert (verdict.code, verdict.tries) == ("duplicate", UNKNOWN_CODE_TRIES)
 
@@ -116,25 +116,27 @@ async def test_a_product_that_exists_is_handed_over_and_one_that_no_list_shows_y
 @virtual
 async def test_a_product_is_found_by_its_very_sku():
     rig = Rig({f"{BASE}/products": rows({"productId": "p", "sku": "MUG-2"}, name="products")})
-    assert await rig.client.product_by_sku("MUG") is None
+    assert await rig.client.goods.product_by_sku("MUG") is None
     rig = Rig({f"{BASE}/products/p": MISSING})
-    assert await rig.client.product("p") is None
+    assert await rig.client.goods.product("p") is None
 
 
 @virtual
 async def test_a_location_without_an_id_is_unknown():
     rig = Rig({f"{BASE}/locations": answer({"success": True, "code": 200})})
-    assert isinstance((await failure(rig.client.create_location({"name": "Main"}))).verdict, Unknown)
+    assert isinstance((await failure(rig.client.goods.create_location({"name": "Main"}))).verdict, Unknown)
 
 
 @virtual
 async def test_stock_rows_are_asked_by_instant_sku_and_location_and_totals_without_an_instant():
     path = f"{BASE}/inventory"
     rig = Rig({path: rows({"sku": "A"}, name="inventory")})
-    page = await rig.client.inventory(updated_since_ms=1_767_225_600_000, skus=["A", "B"], location_id="l", skip=100)
+    page = await rig.client.goods.inventory(
+        updated_since_ms=1_767_225_600_000, skus=["A", "B"], location_id="l", skip=100
+    )
     assert (page.rows, page.last) == ([{"sku": "A"}], True)
-    await rig.client.inventory_totals(skus=["A"])
-    await rig.client.inventory_totals(skus=["A"], requestor_id="b7712ce05d9f3a48")
+    await rig.client.goods.inventory_totals(skus=["A"])
+    await rig.client.goods.inventory_totals(skus=["A"], requestor_id="b7712ce05d9f3a48")
     first, second, third = (call.url for call in rig.wire.calls(path))
     assert "requestorId" not in second
     assert "requestorId=b7712ce05d9f3a48" in third

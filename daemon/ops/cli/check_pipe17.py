@@ -38,13 +38,13 @@ async def check_pipe17(parts: Parts) -> AsyncIterator[Finding]:
         await pipe17.shipments(_NO_ORDER)
 
     async def products() -> None:
-        await pipe17.products(count=1)
+        await pipe17.goods.products(count=1)
 
     async def locations() -> None:
-        await pipe17.locations()
+        await pipe17.goods.locations()
 
     async def inventory() -> None:
-        await pipe17.inventory(count=1)
+        await pipe17.goods.inventory(count=1)
 
     try:
         await pipe17.probe()
@@ -97,10 +97,10 @@ async def _locations_named(parts: Parts) -> AsyncIterator[Finding]:
     if not any(named.values()):
         return
     try:
-        known = {str(one.get("locationId")) for one in await parts.pipe17.locations()}
+        known = {str(one.get("locationId")) for one in await parts.pipe17.goods.locations()}
         for setting, locations in named.items():
             for location in locations:
-                if location in known or (await parts.pipe17.inventory(location_id=location, count=1)).rows:
+                if location in known or (await parts.pipe17.goods.inventory(location_id=location, count=1)).rows:
                     continue
                 cure = "use the id of a location as Pipe17 shows it"
                 yield fail(AREA, f"{setting} names {location}, and Pipe17 has no such location", cure)
@@ -113,7 +113,7 @@ async def _check_totals(parts: Parts) -> Finding:
     why = "locations that are excluded in Pipe17 cannot be told, and their stock counts"
     cure = "name such locations in INVENTORY_LOCATIONS_EXCEPT"
     try:
-        page = await parts.pipe17.inventory_totals(count=1)
+        page = await parts.pipe17.goods.inventory_totals(count=1)
     except ApiError as error:
         return warn(AREA, f"shows no totals of stock: {why} ({error})", cure)
     if not are_totals(page.rows):

@@ -178,7 +178,10 @@ async def product(run: Run) -> str:
     if product_id:
         run.made["product"] = run.ids["tiktok"] = product_id
     found = await run.until(
-        lambda: run.parts.pipe17.product_by_sku(sku), "products", product_id, lambda: f"Pipe17 shows no product {sku}"
+        lambda: run.parts.pipe17.goods.product_by_sku(sku),
+        "products",
+        product_id,
+        lambda: f"Pipe17 shows no product {sku}",
     )
     run.ids |= {"sku": sku, "pipe17": str(found.get("productId"))}
     return f"{sku} is in Pipe17"
