@@ -20,7 +20,6 @@ from datetime import timedelta
 from typing import Any
 
 from daemon.apis.pipe17.client import Pipe17
-from daemon.core.findings import Finding
 from daemon.core.lanes import Lane
 from daemon.core.reading import BadShape
 from daemon.core.spans import milliseconds
@@ -31,16 +30,14 @@ from daemon.flows.engine import Engine, Signal
 from daemon.flows.push_inventory import PushInventory
 from daemon.flows.resync_marking import AT_ONCE, RULES, fingerprint, mark_stretch
 from daemon.flows.resync_standing import DONE, FACT, MARKING, READING, SENDING, Standing, find
-from daemon.flows.stock_reader import NAME
-from daemon.store import exceptions, facts, levels, links
+from daemon.flows.stock_reader import NAME, close_empty, tell_empty
+from daemon.store import facts, levels, links
 from daemon.store.database import Tx
-from daemon.store.exceptions import Kind as Opened
 from daemon.store.outbox import LATE_MS
 
 log = logging.getLogger("daemon.resync")
 
 BOOT = "inventory_boot"
-EMPTY = "inventory_source_empty"
 SWEEP_EVERY = timedelta(days=1)
 RETRY_S = 15.0
 LOOK_AGAIN_S = 1.0
@@ -151,27 +148,14 @@ class Resync:
         while unseen := await self._engine.database.write(lambda tx: levels.unseen(tx, standing.number, AT_ONCE)):
             await reader.whole(self._pipe17, unseen)
         now_ms = self._engine.clock.now_ms()
-
-        def work(tx: Tx) -> None:
-            exceptions.close(tx, NAME, "pipe17", EMPTY, now_ms, "Pipe17 shows its stock again")
-
-        await self._engine.database.write(work)
+        await self._engine.database.write(lambda tx: close_empty(tx, now_ms))
         self._flow.bell.ring()
         await self._keep(phase=MARKING if standing.sends else DONE, ended_at_ms=None if standing.sends else now_ms)
         return True
 
     async def _nothing_shown(self) -> bool:
-        text = (
-            "Pipe17 answered with an empty inventory though it had stock before; nothing is changed, it is read again"
-        )
         now_ms = self._engine.clock.now_ms()
-
-        def work(tx: Tx) -> None:
-            exceptions.open_exception(
-                tx, NAME, "pipe17", "pipe17", Finding("inventory_source_empty", text), now_ms, Opened.EVENT
-            )
-
-        await self._engine.database.write(work)
+        text = await self._engine.database.write(lambda tx: tell_empty(tx, self._flow.rules, now_ms))
         await self._hindered(text)
         return False
 

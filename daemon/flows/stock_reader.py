@@ -41,6 +41,7 @@ SKUS_IN_A_CALL = 50
 DOUBTFUL_AT_ONCE = 200
 FACT = "stock_source"
 NAME = "inventory"
+EMPTY_KEY = "pipe17"
 _MOST_PAGES = 100_000
 
 
@@ -102,7 +103,7 @@ class StockReader:
                 await self._database.write(lambda tx: _nothing(tx, now_ms))
                 return False
             if not shown and await self._hidden(pipe17):
-                await self._database.write(lambda tx: _hides(tx, now_ms))
+                await self._database.write(lambda tx: _hidden_again(tx, self._rules, now_ms))
                 return False
             if since_ms is not None:
                 await self.whole(pipe17, sorted(several | await self._doubtful()))
@@ -202,7 +203,7 @@ class StockReader:
 
 
 def _read(tx: Tx, started_ms: int, now_ms: int) -> None:
-    exceptions.close(tx, NAME, "pipe17", "inventory_source_empty", now_ms, "Pipe17 shows its stock again")
+    close_empty(tx, now_ms)
     facts.put(tx, FACT, {"confirmed_at_ms": started_ms, "failing_since_ms": None}, now_ms)
     for (sku_id,) in tx.all("stock_doubtful_after", ("", DOUBTFUL_AT_ONCE)):
         tx.run("stock_doubtful_drop", (sku_id,))
@@ -214,12 +215,23 @@ def _nothing(tx: Tx, now_ms: int) -> None:
     facts.put(tx, FACT, {"confirmed_at_ms": sight(tx).confirmed_at_ms, "failing_since_ms": None}, now_ms)
 
 
-def _hides(tx: Tx, now_ms: int) -> None:
-    """An answer without stock is no stock of nothing: the reading counts as failed, and a person is told."""
+def _hidden_again(tx: Tx, rules: StockRules, now_ms: int) -> None:
     _failed(tx, now_ms)
-    text = "Pipe17 answered with an empty inventory though it had stock before; nothing is changed, it is read again"
+    tell_empty(tx, rules, now_ms)
+
+
+def tell_empty(tx: Tx, rules: StockRules, now_ms: int) -> str:
+    """An answer without stock is no stock of nothing: a person is told; what is said."""
+    where = f" of location {rules.location} (INVENTORY_LOCATION)" if rules.location else ""
+    text = f"Pipe17 answered with an empty inventory{where} though it had stock before; nothing is changed, it is read again"
     finding = Finding("inventory_source_empty", text)
-    exceptions.open_exception(tx, NAME, "pipe17", "pipe17", finding, now_ms, exceptions.Kind.EVENT)
+    exceptions.open_exception(tx, NAME, EMPTY_KEY, EMPTY_KEY, finding, now_ms, exceptions.Kind.EVENT)
+    return text
+
+
+def close_empty(tx: Tx, now_ms: int) -> None:
+    """There is stock again."""
+    exceptions.close(tx, NAME, EMPTY_KEY, "inventory_source_empty", now_ms, "Pipe17 shows its stock again")
 
 
 def _failed(tx: Tx, now_ms: int) -> None:
