@@ -223,7 +223,10 @@ def _hidden_again(tx: Tx, rules: StockRules, now_ms: int) -> None:
 def tell_empty(tx: Tx, rules: StockRules, now_ms: int) -> str:
     """An answer without stock is no stock of nothing: a person is told; what is said."""
     where = f" of location {rules.location} (INVENTORY_LOCATION)" if rules.location else ""
-    text = f"Pipe17 answered with an empty inventory{where} though it had stock before; nothing is changed, it is read again"
+    text = (
+        f"Pipe17 answered with an empty inventory{where} though it had stock before; "
+        "nothing is changed, it is read again"
+    )
     finding = Finding("inventory_source_empty", text)
     exceptions.open_exception(tx, NAME, EMPTY_KEY, EMPTY_KEY, finding, now_ms, exceptions.Kind.EVENT)
     return text
