@@ -27,10 +27,8 @@ from daemon.core.findings import Finding
 from daemon.core.jsontext import digest
 from daemon.core.lanes import Lane
 from daemon.core.lifecycle import State
-from daemon.core.links import PLATFORM_TYPE, skus_seen
 from daemon.core.owed import Absent, Change, Done, Later, Outcome, Owed, Page, Settled, Wanted
 from daemon.core.products import (
-    AWAY,
     SKU_MISSING,
     UNFINISHED,
     is_same_listing,
@@ -44,15 +42,14 @@ from daemon.core.spans import milliseconds
 from daemon.core.sweeps import Progress, halves, progress
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
-from daemon.flows import unlinked_orders
 from daemon.flows.flow import Attempt, Known
 from daemon.flows.ownership import Ownership
+from daemon.flows.product_links import NAME as NAME
+from daemon.flows.product_links import is_gone, keep_links
 from daemon.flows.product_reader import ProductReader
-from daemon.store import exceptions, links
+from daemon.store import links
 from daemon.store.database import Database, Tx
-from daemon.store.exceptions import Kind
 
-NAME = "products"
 OVERLAP = timedelta(minutes=10)
 """Read again at every fetch: the search index lags."""
 VANISHED_AT_ONCE = 20
@@ -111,6 +108,7 @@ class PullProducts:
             ge_s, le_s = waiting.pop()
             try:
                 async for page in self._reader.window(ge_s, le_s):
+                    started_ms = self._since(started_ms)
                     yield page
             except ApiError as error:
                 parts = halves(ge_s, le_s, self._clock.now_ms() // 1000)
@@ -130,7 +128,8 @@ class PullProducts:
     async def _vanished(self, started_ms: int, again: str) -> AsyncIterator[Page]:
         """The products that were not shown. When most of them are there after all, the lists were not whole."""
         while True:
-            ids = await self._database.write(lambda tx: links.unseen(tx, started_ms, VANISHED_AT_ONCE))
+            started_ms = self._since(started_ms)
+            ids = await self._unseen(started_ms)
             if not ids:
                 return
             page, gone = await self._reader.vanished(ids)
@@ -139,33 +138,25 @@ class PullProducts:
                 raise BadShape("products", f"{len(ids) - gone} of {len(ids)} that no search shows are there after all")
             yield page
 
+    async def _unseen(self, since_ms: int) -> list[str]:
+        return await self._database.write(lambda tx: links.unseen(tx, since_ms, VANISHED_AT_ONCE))
+
+    def _since(self, started_ms: int) -> int:
+        """From when on what is seen belongs to this reading; earlier than its start where the clock was set back."""
+        return min(started_ms, self._clock.now_ms())
+
     async def read(self, keys: Sequence[str]) -> Page:
         return await self._reader.details(keys)
 
     # -- deciding
 
     def keep(self, tx: Tx, page: Page, now_ms: int) -> None:
-        platform = frozenset(one.id for one in links.warehouses(tx) if one.type == PLATFORM_TYPE)
-        touched: dict[str, str] = {}
-        for product_id in page.seen:
-            links.product_seen(tx, product_id, now_ms)
-        for bad in page.set_aside:
-            links.product_seen(tx, bad.key, now_ms)
-        for change in page.changes:
-            known = links.product(tx, change.key)
-            if known is None or known.version_ms <= change.source_version:
-                touched |= dict.fromkeys(_keep(tx, change, platform, now_ms), change.key)
-            else:
-                links.product_seen(tx, change.key, now_ms)
-        for seller_sku, product_id in touched.items():
-            if seller_sku:
-                unlinked_orders.linked(tx, seller_sku, now_ms)
-                _watch_duplicates(tx, seller_sku, product_id, now_ms)
+        keep_links(tx, page, now_ms)
 
     def decide(self, change: Change, row: Owed | None, known: Known, now_ms: int) -> Wanted | None:
         raw = change.record["detail"]
         before: list[dict[str, Any]] = list(row.payload.get("documents", ())) if row is not None else []
-        plan = None if _is_gone(raw) else plan_product(raw, change.record["required"])
+        plan = None if is_gone(raw) else plan_product(raw, change.record["required"])
         documents = list(plan.documents) if plan is not None else []
         findings = plan.findings if plan is not None else ()
         if plan is not None and plan.status == UNFINISHED and not before:
@@ -275,40 +266,3 @@ class PullProducts:
         findings = tuple(Finding(SKU_MISSING, said) for said in row.payload.get("findings", ()))
         remote_id = next(iter(made.values()), row.remote_id)
         return Done(row.digest, remote_id, findings=findings, unchanged=unchanged)
-
-
-def _is_gone(raw: Mapping[str, Any]) -> bool:
-    return text(raw, "status") == AWAY
-
-
-def _keep(tx: Tx, change: Change, platform: frozenset[str], now_ms: int) -> list[str]:
-    """Store one product and its links; the seller SKUs that other SKUs may share now or no longer."""
-    raw = change.record["detail"]
-    if _is_gone(raw):
-        return list(links.product_gone(tx, change.key, now_ms))
-    links.put_product(tx, change.key, text(raw, "status"), change.record["row_stamp"], change.source_version, now_ms)
-    touched: list[str] = []
-    shown: set[str] = set()
-    for seen in skus_seen(raw, platform):
-        shown.add(seen.sku_id)
-        touched += links.put(tx, seen, now_ms)
-    for link in links.by_product(tx, change.key):
-        if link.gone_at_ms is None and link.sku_id not in shown:
-            links.gone(tx, link.sku_id, now_ms)
-            touched.append(link.seller_sku)
-    return touched
-
-
-def _watch_duplicates(tx: Tx, seller_sku: str, product_id: str, now_ms: int) -> None:
-    """Tell a person while two TikTok SKUs carry one seller SKU."""
-    found = links.by_sku(tx, seller_sku)
-    if len(found) < 2:
-        exceptions.close(tx, NAME, seller_sku, "sku_duplicate", now_ms, "newer reading")
-        return
-    where = ", ".join(f"{link.sku_id} of product {link.product_id}" for link in found[:5])
-    finding = Finding(
-        "sku_duplicate",
-        f"seller SKU {seller_sku} is used by {len(found)} TikTok SKUs ({where}); all get its stock, and Pipe17 shows "
-        "the first. Give each its own seller SKU in Seller Center",
-    )
-    exceptions.open_exception(tx, NAME, seller_sku, product_id, finding, now_ms, Kind.FINDING)

@@ -254,6 +254,17 @@ def test_details_that_fail_now_and_then_do_not_begin_the_reading_again() -> None
     play(story, settings=CALM)
 
 
+def test_a_clock_that_is_set_back_while_everything_is_read_makes_no_product_be_read_again_and_again() -> None:
+    async def story(world: World) -> None:
+        world.tiktok.seller.create_products(30)
+        await world.start()
+        await asyncio.sleep(HOUR)
+        assert len(links(world)) == 30
+        assert len(world.tiktok.called("products.get")) <= 60
+
+    play(story, settings=CALM, skew_ms=600_000)
+
+
 def test_more_products_than_a_search_may_show_are_read_in_slices() -> None:
     async def story(world: World) -> None:
         for _ in range(6):
