@@ -202,7 +202,7 @@ MUTANTS = (
     Mutant(
         "cursor_before_rows",
         _cursor_before_rows,
-        _catching_up(*(("written", n) for n in (9, *range(1, 9), *range(10, 20)))),
+        _catching_up(*(("written", n) for n in sorted(range(1, 30), key=lambda n: abs(n - 18)))),
     ),
     Mutant("cursor_at_end_of_fetch", _cursor_at_the_end_of_the_fetch, (scenarios.late_in_the_index,)),
     Mutant("hold_too_short", _hold_too_short, days(0)),

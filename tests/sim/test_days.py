@@ -9,7 +9,7 @@ from tests.sim import catalogue, scenarios
 pytestmark = pytest.mark.sim
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(9))
 def test_a_day_with_crashes_and_faults_ends_with_both_sides_agreeing(seed: int) -> None:
     assert scenarios.a_day(seed) == []
 
@@ -35,7 +35,7 @@ def test_orders_that_are_late_in_the_search_index_are_found() -> None:
     assert scenarios.late_in_the_index() == []
 
 
-@pytest.mark.parametrize("delay_s", [8, 20, 25])
+@pytest.mark.parametrize("delay_s", [8, 25])
 def test_an_edit_during_a_slow_create_is_not_lost(delay_s: int) -> None:
     assert scenarios.edit_while_the_create_is_on_its_way(delay_s) == []
 
