@@ -56,12 +56,14 @@ def records(raw: Mapping[str, Any], field: str) -> Iterator[Mapping[str, Any]]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise BadShape(field, f"is {_kind(value)}, not a list")
     for position, item in enumerate(value):
-        yield record(item, f"{field}[{position}]")
+        yield item if type(item) is dict else record(item, f"{field}[{position}]")
 
 
 def text(raw: Mapping[str, Any], field: str) -> str:
     """A text member; absent is `""`, whole numbers become their digits (ids sent as numbers)."""
     value = raw.get(field)
+    if type(value) is str and value.isascii():  # nearly every text of nearly every record
+        return value.strip()
     if _absent(value):
         return ""
     if isinstance(value, str):
@@ -118,6 +120,9 @@ def amount(raw: Mapping[str, Any], field: str) -> Decimal:
 
 def whole(raw: Mapping[str, Any], field: str) -> int | None:
     """A whole number below 10^18, also sent as text; absent is None."""
+    value = raw.get(field)
+    if type(value) is int and -WHOLE_LIMIT < value < WHOLE_LIMIT:
+        return value
     number = _number(raw, field, "a whole number")
     if number is None:
         return None
