@@ -11,9 +11,9 @@ demo: .venv/demo
 sandbox: .venv/demo
 	$(BIN)/python -m daemon sandbox
 
-# Everything that a change has to pass; what CI runs.
+# Everything that a change has to pass; what CI runs. Three at a time for two cores: some tests wait for processes.
 test: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # Only the static half: style, types, import rules. `make test` runs it, too (tests/docs/test_static.py).
 check: .venv/test

@@ -164,7 +164,7 @@ def test_the_commands_by_hand_are_those_of_make() -> None:
     """The steps of `make demo` and `make test`, without their quietness and their file stamps."""
     steps: list[str] = []
     for target in ("demo", "test"):
-        arguments = ["make", "-n", "-B", target]
+        arguments = ["make", "--no-print-directory", "-n", "-B", target]  # a test under `make` is a make within one
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
         steps += [line for line in done.stdout.splitlines() if not line.startswith(("touch", "python3 -c"))]
     quiet = " --quiet --disable-pip-version-check"
