@@ -18,6 +18,8 @@ from typing import Any
 
 from daemon.core.exclusions import Sees
 
+FACT = "stock_locations"
+"""The fact that keeps it."""
 TRIES = 3
 
 

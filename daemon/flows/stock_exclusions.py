@@ -31,7 +31,7 @@ from daemon.clock import Clock
 from daemon.core.exclusions import Rows, Sees, are_totals, sample, told, weighings
 from daemon.core.reading import BadShape, required_text
 from daemon.core.spans import milliseconds
-from daemon.core.standings import Places, Standing, read_places
+from daemon.core.standings import FACT, Places, Standing, read_places
 from daemon.core.stock import StockRules
 from daemon.core.verdicts import Reauth, Rejected
 from daemon.errors import ApiError
@@ -43,7 +43,6 @@ from daemon.store.levels import Cause
 
 log = logging.getLogger("daemon.stock")
 
-FACT = "stock_locations"
 WORK = "stock_locations_work"
 """Fact: how far the marking is, by location, and from which SKU on the next look takes its sample."""
 LOOK_EVERY = timedelta(minutes=15)

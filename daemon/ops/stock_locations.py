@@ -6,14 +6,12 @@ settings name the locations that count, nothing is left to be found out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from daemon.core.standings import Standing, read_places
+from daemon.core.standings import FACT, Standing, read_places
 from daemon.ops.cli import times
 from daemon.settings import Settings
-
-FACT = "stock_locations"
 
 
 def left_out(settings: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,16 +29,20 @@ def left_out(settings: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def why_uncounted(settings: Settings, facts: Mapping[str, Any], location: str) -> str:
-    """Why the stock of a location is not sold, "" when it is."""
+def why_uncounted(settings: Settings, facts: Mapping[str, Any], locations: Iterable[str]) -> dict[str, str]:
+    """Why the stock of these locations is not sold, "" where it is."""
     from daemon.assembly import stock_rules
 
-    rules = stock_rules(settings)
-    if not rules.sums_all:
-        return "" if rules.counts(location) else "the settings name other locations"
-    if not rules.counts(location):
-        return "INVENTORY_LOCATIONS_EXCEPT names it"
-    return "excluded in Pipe17" if location in read_places(facts.get(FACT)).excluded else ""
+    rules, excluded = stock_rules(settings), read_places(facts.get(FACT)).excluded
+
+    def why(location: str) -> str:
+        if not rules.sums_all:
+            return "" if rules.counts(location) else "the settings name other locations"
+        if not rules.counts(location):
+            return "INVENTORY_LOCATIONS_EXCEPT names it"
+        return "excluded in Pipe17" if location in excluded else ""
+
+    return {location: why(location) for location in locations}
 
 
 def left_out_text(known: Mapping[str, Any], now_ms: int) -> str:

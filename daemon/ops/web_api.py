@@ -20,7 +20,6 @@ The POSTs pass `guard.py`. What they answer is documented in flows/operator.py a
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -30,16 +29,15 @@ from starlette.routing import Route
 
 from daemon import __version__
 from daemon.flows import backfill, operator, pauses
-from daemon.flows.stock_plan import not_ours
 from daemon.ops.cures import explained
 from daemon.ops.guard import admin_request, asked_by
 from daemon.ops.past import window
 from daemon.ops.stock_api import StockApi
 from daemon.ops.stock_locations import left_out
+from daemon.ops.story import story
 from daemon.ops.web import HEADERS, Site, not_ready, problem
 from daemon.store import reports
 from daemon.store.database import Tx
-from daemon.store.trace import trace
 
 LIMIT = 100
 NOTE_CHARS_MAX = 500
@@ -80,9 +78,7 @@ class Api:
         return _json({"exceptions": await open_exceptions(self._site, _limit(request), _flow(request))})
 
     async def trace(self, request: Request) -> Response:
-        stock = self._site.daemon.stock
-        why = None if stock is None else partial(not_ours, rules=stock.rules)
-        found = await trace(self._site.reader, request.path_params["subject"], not_ours=why)
+        found = await story(self._site.reader, request.path_params["subject"], self._site.daemon.parts.settings)
         if found is None:
             return problem(404, "nothing is known by this id")
         found["exceptions"] = [_with_cure(row) for row in found["exceptions"]]

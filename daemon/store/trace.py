@@ -8,7 +8,7 @@ Plain JSON-able values, as in store/reports.py. An address is shown only where i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from daemon.core.jsontext import loads
@@ -108,7 +108,8 @@ async def _goods(
         if row["key"] in about
     ]
     by_key = {row["key"]: row for row in rows}
-    stories = [await _sku(reader, link, by_key.get(link.sku_id), not_ours) for link in some]
+    names = {place["id"]: place["name"] for place in await reader.rows("warehouses_all")}
+    stories = [await _sku(reader, link, by_key.get(link.sku_id), names, not_ours) for link in some]
     if not sold:
         stories = [{"sku": subject, "sku_id": "", "product_id": ""} | await _pipe17(reader, subject)]
     return {
@@ -123,11 +124,15 @@ async def _goods(
     }
 
 
-async def _sku(reader: Reader, link: Link, row: Any, not_ours: Callable[[Link], str] | None) -> dict[str, Any]:
-    """What decides about the stock of a SKU, as far as it is known; `row` is its record of the stock flow."""
+async def _sku(
+    reader: Reader, link: Link, row: Any, names: Mapping[str, str], not_ours: Callable[[Link], str] | None
+) -> dict[str, Any]:
+    """What decides about the stock of a SKU, as far as it is known.
+
+    `row`: its record of the stock flow. `names`: those of the warehouses.
+    """
     result = loads(row["result"]) if row is not None and row["result"] else {}
     change = await reader.row("stock_change_get", (link.sku_id,))
-    names = {place["id"]: place["name"] for place in await reader.rows("warehouses_all")}
     return {
         "sku": link.seller_sku,
         "sku_id": link.sku_id,

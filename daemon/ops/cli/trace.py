@@ -21,12 +21,8 @@ from daemon.ops.cli.commands import OK, Ended
 from daemon.ops.cli.given import settings_of
 from daemon.ops.cli.state import cures, read
 from daemon.ops.cli.tables import pairs, print_json, table
-from daemon.ops.stock_locations import why_uncounted
-from daemon.store.links import Link
-from daemon.store.reader import Reader
-from daemon.store.reports import facts
+from daemon.ops.story import story
 from daemon.store.trace import LINES_MAX, LINES_OF_A_SKU
-from daemon.store.trace import trace as story_of
 
 _KIND = {
     "orders": ("TikTok order", "Pipe17 order"),
@@ -36,8 +32,6 @@ _KIND = {
     "cancellations": ("TikTok order", "TikTok cancellation"),
 }
 """What the key and the remote id of a flow's record name."""
-
-
 UNSEEN = "no stock of it has been seen; that is not known, and not zero"
 
 
@@ -51,23 +45,8 @@ def trace_arguments(parser: argparse.ArgumentParser) -> None:
 
 def trace(args: argparse.Namespace) -> int:
     """Print it; 1 when nothing is known by this id."""
-    rules = settings_of(args, credentials_needed=False)
-
-    def not_ours(link: Link) -> str:
-        from daemon.assembly import stock_rules
-        from daemon.flows import stock_plan
-
-        return stock_plan.not_ours(link, stock_rules(rules)) if rules.inventory.pushes else "INVENTORY is off"
-
-    async def story(reader: Reader) -> dict[str, Any] | None:
-        told = await story_of(reader, args.id.strip(), personal=args.personal, not_ours=not_ours)
-        known = await facts(reader)
-        for one in (told or {}).get("skus", ()):
-            for row in one["levels"]:
-                row["uncounted"] = why_uncounted(rules, known, row["location_id"])
-        return told
-
-    found, daemon = read(args, story)
+    settings = settings_of(args, credentials_needed=False)
+    found, daemon = read(args, lambda reader: story(reader, args.id.strip(), settings, personal=args.personal))
     if found is None:
         raise Ended(
             f"nothing is known by the id {args.id}: it may belong to another channel, be older than "
