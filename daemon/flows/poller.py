@@ -122,8 +122,8 @@ async def stage_page(
 
     def work(tx: Tx) -> list[outbox.Moved]:
         known = StoredRows(tx)
-        if (keeping := _keeping(flow)) is not None:
-            keeping.keep(tx, page, now_ms)
+        if isinstance(flow, Keeps):
+            flow.keep(tx, page, now_ms)
         by_day = Counter[str]()
         moved = [
             move
@@ -148,17 +148,6 @@ async def stage_page(
     announce(engine, flow.name, moved)
     for watcher in engine.watchers:
         watcher.committed()
-
-
-def _keeping(flow: Flow) -> Keeps | None:
-    """The flow itself where it keeps more of a page; asked for every page, so the answer is remembered by class."""
-    kind = type(flow)
-    if kind not in _KEEPS:
-        _KEEPS[kind] = isinstance(flow, Keeps)
-    return flow if _KEEPS[kind] else None  # type: ignore[return-value]
-
-
-_KEEPS: dict[type, bool] = {}
 
 
 def announce(engine: Engine, flow: str, moved: Sequence[outbox.Moved]) -> None:
