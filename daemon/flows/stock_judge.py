@@ -25,6 +25,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+import anyio
+
 from daemon.core.findings import Finding
 from daemon.core.jsontext import digest
 from daemon.core.links import Kind
@@ -74,10 +76,13 @@ class StockJudge:
 
     async def run(self) -> None:
         """Forever."""
+        look_at_s = anyio.current_time()
         while True:
             await self.once()
-            await self._engine.database.write(self._look)
-            await self._flow.bell.wait(LOOK_EVERY_S)
+            if anyio.current_time() >= look_at_s:  # not for every order and every change
+                await self._engine.database.write(self._look)
+                look_at_s = anyio.current_time() + LOOK_EVERY_S
+            await self._flow.bell.wait(max(look_at_s - anyio.current_time(), 0.0))
 
     def _look(self, tx: Tx) -> None:
         stock_alarms.look(tx, self._flow.rules, self._engine.clock.now_ms())
