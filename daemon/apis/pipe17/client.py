@@ -29,9 +29,6 @@ from daemon.core.tokens import Secret
 from daemon.core.verdicts import Rejected, Unknown
 from daemon.errors import ApiError
 
-MOST_PAGES = 100
-"""Pages of what belongs to one order that we are willing to read; the bound that a broken `last` cannot pass."""
-
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -181,15 +178,11 @@ class Pipe17:
         return await self._of_order("fulfillments", order_id)
 
     async def _of_order(self, plural: str, order_id: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        count = LARGEST_COUNT.value
-        for _ in range(MOST_PAGES):
-            params = (("orderId", order_id), ("keys", "*"), ("count", str(count)), ("skip", str(len(found))))
-            page = await self._session.rows(f"{plural}.list", self._lane, plural, params)
-            found += page.rows
-            if page.last:
-                return found
-        raise self._session.misshapen(f"{plural}.list", write=False, member="pagination.last")
+        async def page(skip: int) -> Rows:
+            params = (("orderId", order_id), ("keys", "*"), ("count", str(LARGEST_COUNT.value)), ("skip", str(skip)))
+            return await self._session.rows(f"{plural}.list", self._lane, plural, params)
+
+        return await self._records.every(plural, page)
 
     async def _looked_up(self, ext_order_id: str) -> dict[str, Any] | None:
         """The order after a create that did not hand it over; a look-up that fails leaves the create unknown."""

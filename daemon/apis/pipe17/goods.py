@@ -21,8 +21,6 @@ from daemon.errors import ApiError
 
 LIST_IS_LATE = timedelta(minutes=1)
 """How much later than it was made a record may show up in a list."""
-MOST_PAGES = 100
-"""Pages of locations that we are willing to read; the bound that a broken `last` cannot pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +124,9 @@ class Goods:
 
     async def locations(self) -> list[dict[str, Any]]:
         """Every location of the organisation, whole records."""
-        found: list[dict[str, Any]] = []
-        for _ in range(MOST_PAGES):
-            page = await self._records.page("locations", (), len(found), LARGEST_COUNT.value)
-            found += page.rows
-            if page.last:
-                return found
-        raise self._session.misshapen("locations.list", write=False, member="pagination.last")
+        return await self._records.every(
+            "locations", lambda skip: self._records.page("locations", (), skip, LARGEST_COUNT.value)
+        )
 
     async def create_location(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """A new location; Pipe17 knows no key that would keep it from being made twice."""

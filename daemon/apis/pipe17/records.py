@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +11,9 @@ from daemon.apis.pipe17.session import Params, Rows, Session
 from daemon.core.lanes import Lane
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
+
+MOST_PAGES = 100
+"""Pages of one list that we are willing to read whole; the bound that a broken `last` cannot pass."""
 
 
 class Records:
@@ -37,6 +40,16 @@ class Records:
         page = await self.session.rows(operation, self.lane, plural, params)
         self.unsorted.add(operation)
         return Rows(sorted(page.rows, key=lambda row: str(row.get(ORDERS_SORT_BY.value, ""))), page.last)
+
+    async def every(self, plural: str, page: Callable[[int], Awaitable[Rows]]) -> list[dict[str, Any]]:
+        """All records of a list; `page` gives those from a position on."""
+        found: list[dict[str, Any]] = []
+        for _ in range(MOST_PAGES):
+            rows = await page(len(found))
+            found += rows.rows
+            if rows.last:
+                return found
+        raise self.session.misshapen(f"{plural}.list", write=False, member="pagination.last")
 
     async def one(self, operation: str, plural: str, name: str, singular: str) -> dict[str, Any] | None:
         """The record called `name`, None when there is none."""

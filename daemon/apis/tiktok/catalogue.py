@@ -6,7 +6,7 @@ SKU; an answer that says success may still refuse some SKUs, and those are what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from daemon.apis.tiktok.goods import (
@@ -20,9 +20,9 @@ from daemon.apis.tiktok.goods import (
     products_page,
     sku_failures,
 )
-from daemon.apis.tiktok.session import Session
+from daemon.apis.tiktok.session import Session, objects
 from daemon.core.lanes import Lane
-from daemon.core.reading import BadShape, record, records, required_text
+from daemon.core.reading import BadShape, record, required_text
 from daemon.core.verdicts import Rejected
 from daemon.errors import ApiError
 
@@ -80,7 +80,7 @@ class Catalogue:
             "categories.attributes", self._lane, ids={"category_id": category_id}, params={"category_version": "v2"}
         )
         try:
-            return _objects(record(data, "data"), "attributes")
+            return objects(record(data, "data"), "attributes")
         except BadShape as shape:
             raise self._session.misshapen("categories.attributes", shape) from None
 
@@ -91,7 +91,7 @@ class Catalogue:
         body = ids_of(sku_ids, product_ids)
         data = await self._session.call("inventory.search", self._lane, body=lambda _: body)
         try:
-            return _objects(record(data, "data"), "inventory")
+            return objects(record(data, "data"), "inventory")
         except BadShape as shape:
             raise self._session.misshapen("inventory.search", shape) from None
 
@@ -116,7 +116,3 @@ class Catalogue:
             return product_failures(record(data if data is not None else {}, "data"))
         except BadShape as shape:
             raise self._session.misshapen("products.deactivate", shape) from None
-
-
-def _objects(data: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in records(data, member)]

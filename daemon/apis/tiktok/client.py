@@ -7,7 +7,7 @@ tried again, for a write it is `Unknown` and looked up. A page without its data 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -24,13 +24,13 @@ from daemon.apis.tiktok.logistics import Logistics
 from daemon.apis.tiktok.packages import Packages
 from daemon.apis.tiktok.references import References
 from daemon.apis.tiktok.registrations import Registrations
-from daemon.apis.tiktok.session import SYSTEM, Session, judge
+from daemon.apis.tiktok.session import SYSTEM, Session, judge, objects
 from daemon.apis.tiktok.shops import Shop
 from daemon.apis.tiktok.signing import joined
 from daemon.apis.tiktok.talk import Talk
 from daemon.clock import Clock
 from daemon.core.lanes import Lane
-from daemon.core.reading import BadShape, record, records, text
+from daemon.core.reading import BadShape, record, text
 from daemon.core.tiktok_errors import ORDER_NOT_OURS
 from daemon.errors import ApiError
 
@@ -151,7 +151,7 @@ class TikTok:
         data = await self._session.call("orders.search", self._lane, params=params, body=lambda _: window)
         try:
             found = record(data, "data")
-            return OrderPage(_objects(found, "orders"), text(found, "next_page_token"))
+            return OrderPage(objects(found, "orders"), text(found, "next_page_token"))
         except BadShape as shape:
             raise self._session.misshapen("orders.search", shape) from None
 
@@ -176,7 +176,7 @@ class TikTok:
     async def _details(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         data = await self._session.call("orders.detail", self._lane, params={"ids": joined(ids)})
         try:
-            return _objects(record(data, "data"), "orders")
+            return objects(record(data, "data"), "orders")
         except BadShape as shape:
             raise self._session.misshapen("orders.detail", shape) from None
 
@@ -184,10 +184,6 @@ class TikTok:
         """The shop checklist: `check_item`, `is_failed`, `fail_reasons`."""
         data = await self._session.call("prerequisites.check", self._lane)
         try:
-            return _objects(record(data, "data"), "check_results")
+            return objects(record(data, "data"), "check_results")
         except BadShape as shape:
             raise self._session.misshapen("prerequisites.check", shape) from None
-
-
-def _objects(data: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
-    return [dict(row) for row in records(data, member)]

@@ -26,7 +26,7 @@ from daemon.apis.tiktok.signing import signed_url
 from daemon.clock import Clock
 from daemon.core import jsontext
 from daemon.core.lanes import Lane
-from daemon.core.reading import BadShape
+from daemon.core.reading import BadShape, records
 from daemon.core.tiktok_errors import tiktok_verdict
 from daemon.core.tokens import Secret
 from daemon.core.verdicts import Reauth, Rejected, Retry
@@ -198,6 +198,11 @@ class Session:
                 return False
             self._versions[operation.name] = version
         return True
+
+
+def objects(data: Mapping[str, Any], member: str) -> list[dict[str, Any]]:
+    """The records of a list member; raises `BadShape`."""
+    return [dict(row) for row in records(data, member)]
 
 
 def _cure(error: ApiError) -> str | None:
