@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from daemon.core.reading import BadShape, stated, text, whole
@@ -104,9 +105,15 @@ def sample(candidates: Mapping[str, Sequence[tuple[str, Mapping[str, int]]]], mo
     each = max(most // max(len(candidates), 1), 1)
     chosen: dict[str, None] = {}
     for place, skus in candidates.items():
-        best = sorted(skus, key=lambda one, place=place: (not telling(one[1], place), len(one[1])))  # type: ignore[misc]
+        best = sorted(skus, key=partial(_tells_little, place))
         chosen |= dict.fromkeys(sku for sku, _ in best[:each])
     return list(chosen)[:most]
+
+
+def _tells_little(place: str, candidate: tuple[str, Mapping[str, int]]) -> tuple[bool, int]:
+    """Those that tell most of a place come first."""
+    _, parts = candidate
+    return not telling(parts, place), len(parts)
 
 
 @dataclass(frozen=True, slots=True)

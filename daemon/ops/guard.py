@@ -23,11 +23,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from daemon.core.tokens import Secret
+from daemon.ops.cli.given import BY
 
 API_BODY_MAX = 64 * 1024
 BODY_WITHIN_S = 10.0
-COMMAND_LINE = "command line"
-"""User agent of our own commands, and who asked in what is written down; everybody else is `web`."""
 _HANDED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
@@ -50,7 +49,7 @@ async def admin_request(request: Request, *, local_only: bool, token: Secret) ->
 
 def asked_by(request: Request) -> str:
     """Who asks, for the journal and for whoever looks at it later; it decides nothing."""
-    return COMMAND_LINE if request.headers.get("user-agent") == COMMAND_LINE else "web"
+    return BY if request.headers.get("user-agent") == BY else "web"
 
 
 async def read_body(request: Request, limit: int, within_s: float) -> bytes:

@@ -10,6 +10,7 @@ The requests pass `guard.py` like all others; what they do is flows/resync.py, s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -67,9 +68,8 @@ class StockApi:
     async def _roll_back(self, flow: PushInventory, to_ms: int, now_ms: int) -> dict[str, Any]:
         skus, alone, after = 0, 0, ""
         while True:
-            step = await self._engine.database.write(
-                lambda tx, after=after: stock_history.roll_back(tx, flow.rules, to_ms, after, now_ms)  # type: ignore[misc]
-            )
+            roll_back = partial(stock_history.roll_back, rules=flow.rules, to_ms=to_ms, after=after, now_ms=now_ms)
+            step = await self._engine.database.write(roll_back)
             announce(self._engine, flow.name, step.moved)
             skus, alone, after = skus + step.skus, alone + step.left_alone, step.last
             if not after:

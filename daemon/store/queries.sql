@@ -451,9 +451,6 @@ DELETE FROM warehouse_changes WHERE warehouse_id = ?;
 -- name: warehouse_located
 UPDATE warehouses SET location_id = ? WHERE id = ?;
 
--- name: warehouse_gone
-UPDATE warehouses SET effect_status = 'GONE' WHERE id = ?;
-
 -- A newer row of Pipe17; nothing when the one we have is newer.
 -- name: level_put
 INSERT INTO levels (sku, location_id, on_hand, committed, future, committed_future, source_version, sweep, missing_since_ms)

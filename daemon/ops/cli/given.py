@@ -19,6 +19,8 @@ from typing import Any
 from daemon.settings import Settings, load_settings
 
 RUNNING, STOPPED, UNKNOWN = "running", "stopped", "unknown"
+BY = "command line"
+"""Who asked, in what is written down; also how our commands name themselves to the daemon."""
 
 
 def settings_of(

@@ -12,6 +12,7 @@ import socket
 from typing import Any
 
 from daemon.ops.cli.commands import FAILED, UNREACHABLE, WRONG_SETTINGS, Ended
+from daemon.ops.cli.given import BY
 from daemon.settings import Settings
 from daemon.settings.values import Listen
 
@@ -24,7 +25,7 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not 
 def ask_daemon(settings: Settings, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """POST a JSON body; the JSON answer. Raises `Ended` with what a person must do."""
     listen, token = settings.connector_listen, settings.connector_admin_token
-    headers = {"content-type": "application/json", "accept": "application/json", "user-agent": "command line"}
+    headers = {"content-type": "application/json", "accept": "application/json", "user-agent": BY}
     if token is not None:
         headers["authorization"] = f"Bearer {token.get_secret_value()}"
     connection = _connection(listen)

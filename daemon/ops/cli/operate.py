@@ -10,11 +10,10 @@ import asyncio
 from typing import Any
 
 from daemon.ops.cli.commands import FAILED, OK, USAGE, Ended
-from daemon.ops.cli.given import RUNNING, daemon_on, settings_of
+from daemon.ops.cli.given import BY, RUNNING, daemon_on, settings_of
 from daemon.ops.cli.tables import print_json
 from daemon.settings import Settings
 
-BY = "command line"
 NOTE_CHARS_MAX = 500
 
 

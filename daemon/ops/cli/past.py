@@ -11,14 +11,13 @@ import time
 from typing import Any
 
 from daemon.ops.cli.commands import FAILED, OK, USAGE, Ended
-from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, in_store, settings_of
+from daemon.ops.cli.given import BY, RUNNING, STOPPED, daemon_on, in_store, settings_of
 from daemon.ops.cli.state import backfill_text, read
 from daemon.ops.cli.tables import print_json
 from daemon.settings import Settings
 from daemon.store import reports
 from daemon.store.reader import Reader
 
-BY = "command line"
 PULL_WAIT_S = 15.0
 LOOK_EVERY_S = 0.25
 SHOW_EVERY_S = 2.0

@@ -11,13 +11,12 @@ from typing import Any
 
 from daemon.ops.cli import times
 from daemon.ops.cli.commands import FAILED, OK, USAGE, Ended
-from daemon.ops.cli.given import RUNNING, STOPPED, daemon_on, in_store, settings_of
+from daemon.ops.cli.given import BY, RUNNING, STOPPED, daemon_on, in_store, settings_of
 from daemon.ops.cli.state import read, resync_text
 from daemon.ops.cli.tables import print_json, table
 from daemon.settings import Settings
 from daemon.store import reports
 
-BY = "command line"
 FLOW = "inventory"
 LOOK_EVERY_S = 0.5
 _STARTS_LATER = "no daemon runs: it is stored, and done when the daemon starts"
