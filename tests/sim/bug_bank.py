@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.sim import scenarios
@@ -25,4 +26,4 @@ class Mutant:
 
 
 def days(*seeds: int) -> tuple[Scenario, ...]:
-    return tuple(lambda seed=seed: scenarios.a_day(seed) for seed in seeds)  # type: ignore[misc]
+    return tuple(partial(scenarios.a_day, seed) for seed in seeds)

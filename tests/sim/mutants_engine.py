@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -184,15 +185,15 @@ def _failed_page_taken_for_the_last() -> Iterator[None]:
 
 
 def _catching_up(*points: tuple[str, int]) -> tuple[Scenario, ...]:
-    return tuple(lambda point=point: scenarios.catching_up(point) for point in points)  # type: ignore[misc]
+    return tuple(partial(scenarios.catching_up, point) for point in points)
 
 
 def _edits(*before_end_s: float) -> tuple[Scenario, ...]:
-    return tuple(lambda at=at: scenarios.edit_in_the_last_minute(at) for at in before_end_s)  # type: ignore[misc]
+    return tuple(partial(scenarios.edit_in_the_last_minute, at) for at in before_end_s)
 
 
 def _lost(*cases: tuple[str, bool]) -> tuple[Scenario, ...]:
-    return tuple(lambda case=case: scenarios.answers_lost(*case) for case in cases)  # type: ignore[misc]
+    return tuple(partial(scenarios.answers_lost, *case) for case in cases)
 
 
 MUTANTS = (

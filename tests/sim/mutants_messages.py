@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from unittest import mock
 
 from daemon.core.owed import Done, Outcome, Owed, Settled
@@ -79,7 +80,7 @@ MUTANTS = (
         "follow_up_outside_of_the_transaction",
         _follow_up_outside_of_the_transaction,
         tuple(
-            lambda point=(where, number): scenarios.told_despite_a_crash(point)  # type: ignore[misc]
+            partial(scenarios.told_despite_a_crash, (where, number))
             for number in range(1, 16)
             for where in ("committed", "commit")
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -222,8 +223,8 @@ def _silence_is_rest() -> Iterator[None]:
         yield
 
 
-NASTY: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.a_nasty_source(seed) for seed in (1, 0, 2))  # type: ignore[misc]
-ORDERS: tuple[Scenario, ...] = tuple(lambda seed=seed: worlds.orders_take_units_once(seed) for seed in range(4))  # type: ignore[misc]
+NASTY: tuple[Scenario, ...] = tuple(partial(worlds.a_nasty_source, seed) for seed in (1, 0, 2))
+ORDERS: tuple[Scenario, ...] = tuple(partial(worlds.orders_take_units_once, seed) for seed in range(4))
 RESYNC: tuple[Scenario, ...] = (
     lambda: worlds.levels_move_during_a_resync(None),
     lambda: worlds.levels_move_during_a_resync(("committed", 13)),
@@ -232,8 +233,7 @@ RESYNC: tuple[Scenario, ...] = (
 ZERO: tuple[Scenario, ...] = (lambda: worlds.a_source_that_zeroes_everything(1.0, 5),)
 
 EXCLUDED: tuple[Scenario, ...] = tuple(
-    lambda seed=seed: worlds.an_excluded_location_beside_failing_ones(seed)  # type: ignore[misc]
-    for seed in (7, 9)
+    partial(worlds.an_excluded_location_beside_failing_ones, seed) for seed in (7, 9)
 )
 """Days with a location that is now and then in neither the rows nor the totals, at the wrong moments."""
 
